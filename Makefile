@@ -1,0 +1,58 @@
+# Two commands set up all they need: `make benchmark` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+SCENARIOS ?= tcp-1:1 udp-1:1 http-1:1 tcp-50:50 udp-50:50 http-50:50
+
+.PHONY: help
+help:  ## Say what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: setup
+setup: $(VENV)/.installed  ## Make the virtual environment and install the tools (iperf 2, siege)
+	@sh worker-image/install-tools.sh
+
+$(VENV)/.installed: requirements.lock pyproject.toml worker-image/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "netcadence needs Python 3.11 or newer and found " + sys.version.split()[0] + "; name one: make PYTHON=python3.11 ...")'
+	@echo "Making $(VENV) with the versions in requirements.lock (a minute or two)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e worker-image -e .
+	@touch $@
+
+.PHONY: benchmark
+benchmark: setup  ## Run the shipped scenarios on a cluster on this machine and print the verdicts
+	@$(BIN)/netcadence run $(SCENARIOS) --embedded
+
+.PHONY: test
+test: lint  ## Run every check and test
+	@$(BIN)/pytest
+
+.PHONY: lint
+lint: setup  ## Check format, rules, types and layers
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: setup  ## Put the code into its format
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: stop
+stop:  ## Stop the Prefect server that a run has left running
+	@test ! -x $(BIN)/netcadence || $(BIN)/netcadence stop
+
+.PHONY: bench-overhead
+bench-overhead: setup  ## Measure what netcadence adds to the bare tools; prints figures, keeps JSON
+	@$(BIN)/python benchmarks/overhead.py
+
+.PHONY: lock
+lock: setup  ## Compile requirements.lock anew from pyproject.toml
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./worker-image
+	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-annotate --extra dev --find-links dist \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --unsafe-package netcadence-worker \
+		--output-file requirements.lock pyproject.toml
