@@ -1,0 +1,219 @@
+"""The contract's models and the cluster's schema say the same."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from netcadence.embedded.api.schema import Schema
+from netcadence_worker.contract import (
+    Mark,
+    Phase,
+    Protocol,
+    Reason,
+    RequestSpec,
+    RequestStatus,
+    Result,
+    RunSpec,
+    Tool,
+)
+from netcadence_worker.metrics import METRICS, POSITIONS
+
+CRDS = Path(__file__).parents[2] / "deployments" / "kubernetes" / "crd"
+
+SPEC = {
+    "runID": "run-1",
+    "pairIndex": 0,
+    "round": 0,
+    "clientPodName": "worker-a",
+    "serverPodName": "worker-b",
+    "serverPodIP": "198.18.0.2",
+    "port": 5001,
+    "protocol": "UDP",
+    "tool": "iperf",
+    "duration": 10,
+    "startDelayUs": 200,
+    "numberOfClients": 1,
+    "armTimeout": 10,
+    "options": {"iperf": {"bandwidth": 1_000_000, "length": 1470, "window": 65536}},
+}
+SIDE = {
+    "phase": "Succeeded",
+    "podUID": "0b4e",
+    "tool": {"name": "iperf", "version": "2.1.8"},
+    "armedAt": "2026-01-31T12:00:00.000001Z",
+    "startedAt": "2026-01-31T12:00:01.000000Z",
+    "endedAt": "2026-01-31T12:00:11.000000Z",
+    "clock": {"reference": "worker-a", "offset": -0.001, "uncertainty": 0.0001},
+    "output": {"encoding": "gzip+base64", "data": "H4sI", "truncated": False},
+}
+STATUS = {
+    "phase": "Failed",
+    "client": SIDE,
+    "server": {**SIDE, "error": {"reason": "PodLost", "message": "gone"}},
+    "results": [{"metric": "throughput", "value": 1.5, "unit": "KBytes/s"}],
+    "metrics": [1.0, 2.0],
+    "intervals": [{"start": 0, "end": 1, "values": {"throughput": 1.5}}],
+    "marks": ["OutOfOrder"],
+    "workerDelay": 0.002,
+    "error": {"reason": "PodLost", "message": "gone"},
+}
+RUN = {
+    "runID": "run-1",
+    "scenario": "tcp-1:1",
+    "reference": {"podName": "worker-a", "podIP": "198.18.0.2"},
+    "starts": [{"round": 0, "at": "2026-01-31T12:00:01.000000Z"}],
+}
+MODELS = {
+    "spec": (RequestSpec, "networktestrequests", "spec", SPEC),
+    "status": (RequestStatus, "networktestrequests", "status", STATUS),
+    "run": (RunSpec, "networktestruns", "spec", RUN),
+}
+HOSTILE = [
+    *(None, True, -1, 0, 1, 0.5, 10**18, float("1e300"), [], {}, [1], {"a": 1}),
+    *("", "x", "Armed", "TCP", "iperf", "; rm -rf /", "$(id)", "a b", "-s", "../../etc/passwd", "a\nb", "é"),
+    *("x" * 64, "x" * 5_000, "worker-a\n", "198.18.0.2", "::1", "fe80::1%eth0", "2026-01-31T12:00:00Z"),
+]
+
+
+def schema_of(plural, part):
+    definition = yaml.safe_load((CRDS / f"{plural}.yaml").read_text())
+    root = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return Schema({"type": "object", "properties": {part: root["properties"][part]}})
+
+
+def places(content, path=()):
+    """Yield the path of every value in a JSON document."""
+    yield path
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from places(value, (*path, key))
+    elif isinstance(content, list):
+        for index, value in enumerate(content):
+            yield from places(value, (*path, index))
+
+
+def put(content, path, value):
+    changed = copy.deepcopy(content)
+    *parents, last = path
+    target = changed
+    for key in parents:
+        target = target[key]
+    target[last] = value
+    return changed
+
+
+def accepts(model, content):
+    try:
+        model.model_validate(content)
+    except ValidationError:
+        return False
+    return True
+
+
+def refusals(schema, part, content):
+    """Return what the API server would refuse or silently drop."""
+    wrapped = {part: copy.deepcopy(content)}
+    return [*schema.object_causes(wrapped, None), *schema.prune_object(wrapped)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_full_example_is_accepted_by_both_sides(name):
+    """Every field of the contract is known to the model and to the schema."""
+    model, plural, part, example = MODELS[name]
+    assert accepts(model, example)
+    assert not refusals(schema_of(plural, part), part, example)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_both_sides_know_the_same_fields(name):
+    """The schema has no property that the models lack, at any depth of the example."""
+    model, plural, part, _ = MODELS[name]
+    definition = yaml.safe_load((CRDS / f"{plural}.yaml").read_text())
+    schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part]
+    aliases = {field.alias or field_name for field_name, field in model.model_fields.items()}
+    assert set(schema["properties"]) == aliases
+
+
+@given(data=st.data())
+@pytest.mark.parametrize("name", MODELS)
+def test_what_the_model_accepts_the_schema_accepts_too(name, data):
+    """No value can be sent that the API server would refuse, prune or change."""
+    model, plural, part, example = MODELS[name]
+    path = data.draw(st.sampled_from([path for path in places(example) if path]))
+    changed = put(example, path, data.draw(st.sampled_from(HOSTILE) | st.text(max_size=80) | st.integers()))
+    if accepts(model, changed):
+        wire = model.model_validate(changed).model_dump(mode="json", by_alias=True, exclude_none=True)
+        assert not refusals(schema_of(plural, part), part, wire)
+
+
+@given(data=st.data())
+def test_a_hostile_request_that_the_schema_lets_pass_is_harmless_or_refused_by_the_worker(data):
+    """Whatever text reaches a worker's command line is a name, an address or a number."""
+    path = data.draw(st.sampled_from([path for path in places(SPEC) if path]))
+    changed = put(SPEC, path, data.draw(st.sampled_from(HOSTILE) | st.text(max_size=80)))
+    if accepts(RequestSpec, changed):
+        texts = [
+            value
+            for value in RequestSpec.model_validate(changed).model_dump().values()
+            if isinstance(value, str)
+        ]
+        assert all(not set(text) & set(" ;$`|&<>\n\r\0'\"\\") for text in texts)
+        assert not any(text.startswith("-") for text in texts)
+
+
+@pytest.mark.parametrize("enumeration", [Phase, Protocol, Tool, Reason, Mark])
+def test_the_schema_lists_exactly_the_members_of_each_enumeration(enumeration):
+    """A new reason or mark cannot be forgotten on one side."""
+    found = []
+
+    def walk(node):
+        if isinstance(node, dict):
+            if "enum" in node:
+                found.append(set(node["enum"]))
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(yaml.safe_load((CRDS / "networktestrequests.yaml").read_text()))
+    assert {str(member) for member in enumeration} in found
+
+
+def test_an_instant_keeps_its_six_digits():
+    """Zero microseconds are written out, as Kubernetes' MicroTime demands."""
+    run = RunSpec.model_validate(RUN)
+    assert run.model_dump(mode="json")["starts"][0]["at"] == "2026-01-31T12:00:01.000000Z"
+
+
+def test_positions_name_only_metrics_of_the_catalogue():
+    """Upstream's positions and the catalogue cannot drift apart."""
+    assert {name for names in POSITIONS.values() for name in names} <= METRICS.keys()
+
+
+def test_a_result_carries_the_catalogue_s_unit():
+    """The unit is never written down twice."""
+    assert Result.of("jitter", 0.5).unit == "ms"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"protocol": "TCP", "tool": "siege"}, "tool siege cannot make TCP traffic"),
+        ({"options": {"siege": {"delay": 1}}}, "options.siege"),
+        ({"serverPodIP": "999.1.1.1"}, "serverPodIP"),
+        ({"duration": 0}, "duration"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+def test_a_request_that_contradicts_itself_is_refused_with_the_field(change, words):
+    """The worker's refusal names what is wrong."""
+    with pytest.raises(ValidationError, match=words):
+        RequestSpec.model_validate({**SPEC, **change})

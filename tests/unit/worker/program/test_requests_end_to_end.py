@@ -1,0 +1,157 @@
+"""Whole requests: two real workers and real tools, from arming to figures or to a reason."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import signal
+
+import pytest
+
+from netcadence_worker.contract import REQUESTS, Phase, Reason
+
+UDP = {"protocol": "UDP", "options": {"iperf": {"bandwidth": 8_000_000}}}
+HTTP = {"protocol": "HTTP", "tool": "siege", "port": 5301, "options": {"siege": {"delay": 0.05}}}
+EACH_PROTOCOL = pytest.mark.parametrize("spec", [{}, UDP, HTTP], ids=["tcp", "udp", "http"])
+
+
+@EACH_PROTOCOL
+def test_pair_goes_from_arming_to_figures(api, orchestra, spec):
+    """Both sides arm, start at the published instant and report the catalogue's figures."""
+    orchestra.request(**spec)
+    orchestra.armed()
+    at = api.fire()
+    status = orchestra.settled()
+    assert (status.phase, status.error) == (Phase.SUCCEEDED, None)
+    assert (status.client.phase, status.server.phase) == (Phase.SUCCEEDED, Phase.SUCCEEDED)
+    assert len(status.metrics) == {"TCP": 2, "UDP": 11, "HTTP": 11}[spec.get("protocol", "TCP")]
+    late_s = (status.client.started_at - at).total_seconds()
+    # Never early; how late is a matter of how busy this machine is.
+    assert -0.001 < late_s < 1.0
+    assert status.worker_delay == pytest.approx(late_s, abs=0.001)
+
+
+@EACH_PROTOCOL
+def test_pair_may_speak_ipv6(ipv6_orchestra, spec):
+    """An IPv6 address is listened on, checked and measured like any other."""
+    status = ipv6_orchestra.run_to_the_end(**spec)
+    assert (status.error, status.phase) == (None, Phase.SUCCEEDED)
+    assert status.client.clock.reference == "server"
+
+
+def test_clocks_are_compared_with_the_reference(orchestra):
+    """The reference is exact by definition; the other side is within its own uncertainty."""
+    orchestra.request()
+    orchestra.armed()
+    status = orchestra.api.status("a")
+    assert status.client.clock.model_dump() == {"reference": "client", "offset": 0.0, "uncertainty": 0.0}
+    other = status.server.clock
+    assert abs(other.offset) <= other.uncertainty + 1e-6
+
+
+def test_raw_output_and_version_are_kept(orchestra):
+    """Each side keeps what its tool printed, as it was started, so that a parser can be corrected later."""
+    status = orchestra.run_to_the_end()
+    for side in (status.client, status.server):
+        content = json.loads(gzip.decompress(base64.b64decode(side.output.data)))
+        assert content["argv"][0] == "iperf"
+        assert "KBytes/sec" in content["stdout"]
+        assert side.tool.version.startswith("2.")
+
+
+def test_streams_share_a_request(orchestra):
+    """Several streams are one result: the server waits for all of them."""
+    status = orchestra.run_to_the_end(numberOfClients=4, **UDP)
+    total = next(result.value for result in status.results if result.metric == "total_packets")
+    assert total == pytest.approx(4 * 8_000_000 / 8 / 1470, rel=0.1)
+
+
+def test_requests_run_side_by_side_and_one_after_the_other(api, orchestra):
+    """A worker serves both roles at once on different ports, and more requests after that."""
+    orchestra.request("a", **UDP)
+    api.request("b", client="server", server="client", serverPodIP=orchestra.client.ip, port=5002, **UDP)
+    orchestra.armed("a", "b")
+    api.fire()
+    assert (orchestra.settled("a").error, orchestra.settled("b").error) == (None, None)
+    assert orchestra.run_to_the_end("c", round=1, **UDP).error is None
+
+
+@EACH_PROTOCOL
+def test_server_that_is_not_there_is_refused(api, orchestra, address, spec):
+    """A client that is refused until its deadline says so, and the request carries its reason."""
+    api.request("a", client="client", server="absent", serverPodIP=address(), armTimeout=1, **spec)
+    error = orchestra.wait(lambda: (side := api.status("a").client) and side.error)
+    assert error.reason is Reason.CONNECTION_REFUSED
+    assert "attempts: connection refused" in error.message
+
+
+def test_published_start_that_is_past_is_missed(api, orchestra):
+    """A client that hears of its start too late does not start at all."""
+    orchestra.request()
+    orchestra.armed()
+    api.fire(lead_s=-1.0)
+    status = orchestra.settled()
+    assert (status.client.error.reason, status.error.reason) == (Reason.START_MISSED, Reason.START_MISSED)
+    assert status.client.started_at is None
+
+
+@pytest.mark.parametrize("spec", [{}, UDP], ids=["tcp", "udp"])
+def test_client_tool_killed_in_flight_fails_both_sides(orchestra, spec):
+    """The client's reason stands for the request; a UDP server, which would wait for ever, is ended."""
+    orchestra.set_running(**spec)
+    for pid in orchestra.client.tools():
+        os.kill(pid, signal.SIGKILL)
+    status = orchestra.settled(seconds=10)
+    assert (status.client.error.reason, status.server.error.reason) == (
+        Reason.TOOL_FAILED,
+        Reason.PEER_FAILED,
+    )
+    assert status.error.reason is Reason.TOOL_FAILED
+    assert status.error.message.startswith("client: ")
+    assert not orchestra.server.tools()
+
+
+def test_server_tool_killed_in_flight_fails_both_sides(orchestra):
+    """A client does not go on against a server that is gone."""
+    orchestra.set_running()
+    for pid in orchestra.server.tools():
+        os.kill(pid, signal.SIGKILL)
+    status = orchestra.settled(seconds=10)
+    assert status.phase is Phase.FAILED
+    assert {status.client.phase, status.server.phase} == {Phase.FAILED}
+    assert not orchestra.client.tools()
+
+
+def test_deleted_request_ends_its_tools_and_reports_nothing(api, wait, orchestra):
+    """Whoever deletes a request in flight gets the tools ended, and no more writes."""
+    orchestra.set_running()
+    api.delete(REQUESTS, "a")
+    asked = len(api.asked)
+    for worker in (orchestra.client, orchestra.server):
+        wait(lambda log=worker.log: "deleted: given up" in log.read_text())
+        assert not worker.tools()
+    assert "PATCH" not in {method for method, _ in api.asked[asked:]}
+
+
+def test_invalid_spec_is_rejected_by_field(orchestra):
+    """A spec that the schema should have kept out fails with its fields, and starts nothing."""
+    orchestra.api.request("a", client="client", server="server", serverPodIP="; rm -rf /", duration=-1)
+    error = orchestra.settled().error
+    assert error.reason is Reason.REQUEST_REJECTED
+    assert "spec.serverPodIP" in error.message
+    assert "spec.duration" in error.message
+
+
+def test_api_server_that_goes_away_in_flight_costs_nothing(api, orchestra):
+    """Traffic goes on while the API server restarts, and the reports arrive afterwards."""
+    orchestra.request(**UDP)
+    orchestra.armed()
+    at = api.fire()
+    orchestra.wait(lambda: (side := api.status("a").client).started_at or side.phase is Phase.RUNNING)
+    api.stop()
+    api.start()
+    status = orchestra.settled()
+    assert status.error is None
+    assert status.client.started_at >= at

@@ -1,0 +1,63 @@
+"""Command lines out of typed options."""
+
+from __future__ import annotations
+
+import pytest
+
+from netcadence_worker.command import iperf_client, iperf_server, siege
+from netcadence_worker.contract import RequestSpec
+
+BASE = {
+    "runID": "r",
+    "pairIndex": 0,
+    "clientPodName": "c",
+    "serverPodName": "s",
+    "serverPodIP": "198.18.0.2",
+    "port": 5001,
+    "protocol": "TCP",
+    "tool": "iperf",
+    "duration": 10,
+}
+
+
+def spec(**more):
+    return RequestSpec.model_validate({**BASE, **more})
+
+
+def test_tcp_pair():
+    """TCP without options: seconds as rows, KBytes as unit."""
+    common = "-e -f K -i 1 -p 5001 -P 1"
+    assert " ".join(iperf_server(spec(), address="198.18.0.2")) == f"iperf -s {common} -B 198.18.0.2"
+    assert " ".join(iperf_client(spec(), source=None)) == f"iperf -c 198.18.0.2 -t 10 {common}"
+
+
+def test_udp_pair():
+    """UDP with a rate, a datagram size, a buffer and several streams."""
+    options = {"iperf": {"bandwidth": 1_000_000, "length": 1400, "window": 65536}}
+    udp = spec(protocol="UDP", numberOfClients=4, options=options)
+    common = "-e -f K -i 1 -p 5001 -P 4 -u -l 1400 -w 65536"
+    assert " ".join(iperf_server(udp, address=None)) == f"iperf -s {common}"
+    expected = f"iperf -c 198.18.0.2 -t 10 {common} -b 1000000 -B 198.18.0.1"
+    assert " ".join(iperf_client(udp, source="198.18.0.1")) == expected
+
+
+def test_ipv6_pair():
+    """An IPv6 address asks both sides for IPv6."""
+    six = spec(serverPodIP="fd00::2")
+    assert "-V" in iperf_server(six, address="fd00::2")
+    assert "-V" in iperf_client(six, source="fd00::1")
+
+
+@pytest.mark.parametrize(("delay", "pace"), [(1, "-d1.000"), (0.05, "-d0.050"), (0, "-b"), (0.0001, "-b")])
+def test_siege_pace(delay, pace):
+    """A delay is given in plain decimals; none at all means benchmark mode."""
+    http = spec(
+        protocol="HTTP", tool="siege", port=5301, numberOfClients=3, options={"siege": {"delay": delay}}
+    )
+    assert siege(http) == ("siege", "http://198.18.0.2:5301/test", pace, "-t11S", "-c3")
+
+
+def test_siege_brackets_ipv6():
+    """An IPv6 address stands in brackets in a URL."""
+    http = spec(protocol="HTTP", tool="siege", serverPodIP="fd00::2")
+    assert siege(http)[1] == "http://[fd00::2]:5001/test"

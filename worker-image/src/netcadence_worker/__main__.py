@@ -1,0 +1,49 @@
+"""The program in the pod: `python -m netcadence_worker`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Final
+
+from netcadence_worker.settings import Settings, SettingsError
+from netcadence_worker.worker import Worker, missing_tools
+
+#: As sysexits.h names them: the first for a taken port, the second for what the pod's author has to change.
+_EX_UNAVAILABLE: Final = 69
+_EX_CONFIG: Final = 78
+
+
+def main() -> int:
+    """Serve requests until SIGTERM or SIGINT; return the exit code.
+
+    Returns:
+        0 if it was told to stop, whatever was open then (that is reported); 78 if the environment or the
+        image lacks something; 69 if a port is taken or the credentials cannot be read.
+    """
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsError as error:
+        return _give_up(_EX_CONFIG, f"SettingsError: {error}")
+    if missing := missing_tools(settings.tools):
+        return _give_up(_EX_CONFIG, f"ToolMissing: not on the PATH: {', '.join(missing)}")
+    # Blocked in every thread and taken up here alone: no handler can interrupt anything.
+    endings = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, endings)
+    try:
+        with Worker(settings):
+            signal.sigwait(endings)
+    except OSError as error:
+        return _give_up(_EX_UNAVAILABLE, f"cannot start: {error}")
+    return 0
+
+
+def _give_up(code: int, sentence: str) -> int:
+    """Say why in one line, which a pod shows as its termination message."""
+    sys.stderr.write(f"{sentence}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The client's side of a request: reach the server, start on time, and for HTTP report the figures."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from netcadence_worker.command import iperf_client, siege
+from netcadence_worker.contract import Protocol, Reason
+from netcadence_worker.failure import FailureError
+from netcadence_worker.job import (
+    START_TOLERANCE_S,
+    TOOL_SLACK_S,
+    readable_output,
+    tool_version,
+)
+from netcadence_worker.parsing import check_client, read_siege
+from netcadence_worker.path_check import reach_server
+
+if TYPE_CHECKING:
+    from netcadence_worker.job import Job, Start
+    from netcadence_worker.parsing import Measurement
+    from netcadence_worker.tool import RunningTool
+
+
+def take_client_part(job: Job) -> None:
+    """Serve a request as its client, to its successful end.
+
+    Raises:
+        FailureError: There is no result; already under way: the tool is gone.
+        WithdrawnError: The request was deleted.
+    """
+    spec = job.spec
+    version = tool_version(spec.tool)
+    clock = job.read_clock()
+    reach_server(job.path, job.situation.bell, job.arm_until)
+    argv = siege(spec) if spec.protocol is Protocol.HTTP else iperf_client(spec, source=job.path.source)
+    with job.tool(argv) as tool:
+        job.report.armed(version, clock)
+        start = job.await_start(tool)
+        _start_on_time(tool, start, spec.start_delay_us / 1e6)
+        job.report_running(start, tool)
+        job.wait_ended(tool, start.monotonic + spec.duration + TOOL_SLACK_S)
+    delay_s = (tool.started_at - start.instant).total_seconds() if tool.started_at else None
+    job.report.succeeded(_read(job, tool), worker_delay_s=delay_s)
+
+
+def _start_on_time(tool: RunningTool, start: Start, delay_s: float) -> None:
+    late_s = time.monotonic() - start.monotonic
+    if late_s > START_TOLERANCE_S:
+        raise FailureError(
+            Reason.START_MISSED,
+            f"the published start was {late_s:.3f} s ago when it was seen; allowed: {START_TOLERANCE_S} s",
+        )
+    tool.start(start.monotonic + delay_s)
+
+
+def _read(job: Job, tool: RunningTool) -> Measurement | None:
+    """Make sure that the tool did its work; return what it measured where this side reports."""
+    with readable_output():
+        if job.spec.protocol is Protocol.HTTP:
+            return read_siege(tool.output(), duration_s=job.spec.duration + 1)
+        check_client(tool.output(), duration_s=job.spec.duration)
+    return None

@@ -1,0 +1,380 @@
+"""The contract between orchestrator and worker, as frozen models of the two custom resources.
+
+The schemas in `deployments/kubernetes/crd/` say the same to the API server; a property test holds the two
+together. The orchestrator writes `spec`. Of the status, the client's worker writes `client`, the server's
+worker writes `server`, and whichever of them reports (see `reporting_role`) writes the rest.
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from netcadence_worker.metrics import METRICS
+
+GROUP: Final = "netcadence.io"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+REQUESTS: Final = "networktestrequests"
+RUNS: Final = "networktestruns"
+
+#: Every object of a run carries its id under this label.
+RUN_LABEL: Final = "netcadence.io/run"
+#: A request carries one label per pod that serves it: this prefix and the pod's name; the value is the role.
+#: One watch with the bare key as selector then shows a worker exactly its own requests, in either role.
+POD_LABEL_PREFIX: Final = "pod.netcadence.io/"
+
+IPERF_PORT: Final = 5001
+HTTP_PORT: Final = 5301
+#: Readiness and liveness of a worker.
+HEALTH_PORT: Final = 5300
+#: Where a worker answers clock questions (UDP).
+CLOCK_PORT: Final = 5302
+
+_MICROSECONDS = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return value.astimezone(UTC)
+
+
+def _text_or_datetime(value: object) -> object:
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError("an instant is RFC 3339 text with microseconds, such as 2026-01-31T12:00:00.000001Z")
+
+
+#: An instant in UTC, always six fractional digits on the wire, as Kubernetes' MicroTime.
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_text_or_datetime),
+    AfterValidator(_aware),
+    PlainSerializer(lambda value: value.strftime(_MICROSECONDS), return_type=str, when_used="json"),
+]
+
+
+class Strict(BaseModel):
+    """Base of every model at an edge: frozen, camelCase on the wire, nothing unknown accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Protocol(enum.StrEnum):
+    """What travels between the two pods."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+    HTTP = "HTTP"
+    GRPC = "GRPC"
+
+
+class Tool(enum.StrEnum):
+    """The program that makes the traffic."""
+
+    IPERF = "iperf"
+    IPERF3 = "iperf3"
+    SIEGE = "siege"
+    FORTIO = "fortio"
+
+
+class Role(enum.StrEnum):
+    """A worker's side of a pair."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+    @property
+    def other(self) -> Role:
+        return Role.SERVER if self is Role.CLIENT else Role.CLIENT
+
+
+class Phase(enum.StrEnum):
+    """How far a side, or a whole request, has come."""
+
+    PENDING = "Pending"
+    ARMED = "Armed"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (Phase.SUCCEEDED, Phase.FAILED)
+
+
+class Reason(enum.StrEnum):
+    """Why there is no result. A closed list, so that years of errors can be counted."""
+
+    CONNECTION_REFUSED = "ConnectionRefused"
+    CONNECT_TIMEOUT = "ConnectTimeout"
+    TOOL_TIMEOUT = "ToolTimeout"
+    TOOL_FAILED = "ToolFailed"
+    PARSE_FAILED = "ParseFailed"
+    TOOL_MISSING = "ToolMissing"
+    START_MISSED = "StartMissed"
+    #: The two sides were not both ready before the arming deadline.
+    ARM_TIMEOUT = "ArmTimeout"
+    #: The other side failed first; its error is the cause.
+    PEER_FAILED = "PeerFailed"
+    #: The worker was told to stop (SIGTERM) while the request was open.
+    WORKER_STOPPED = "WorkerStopped"
+    #: The request asks for something that this worker cannot do or that contradicts itself.
+    REQUEST_REJECTED = "RequestRejected"
+    #: A worker's pod vanished or restarted while its request was open.
+    POD_LOST = "PodLost"
+    #: The workers that were ready could not be put into the planned pairs.
+    NOT_PAIRED = "NotPaired"
+    #: The workers never became ready, so that the pair could not be asked to measure.
+    WORKER_NOT_READY = "WorkerNotReady"
+    #: The collection deadline passed without a report.
+    RESULT_MISSING = "ResultMissing"
+    #: The run was stopped by a person or its scheduler.
+    INTERRUPTED = "Interrupted"
+
+
+class Mark(enum.StrEnum):
+    """What a reader has to know about a result that is a number all the same."""
+
+    #: A one-way latency is negative, or its parts contradict each other: the two clocks disagree.
+    CLOCKS_DISAGREE = "ClocksDisagree"
+    #: Datagrams arrived out of order.
+    OUT_OF_ORDER = "OutOfOrder"
+    #: The tool itself said that the CPU may have been the limit.
+    CPU_BOUND = "CpuBound"
+    #: Datagrams were larger than the receiver's buffer, so that bytes are undercounted.
+    TRUNCATED_READS = "TruncatedReads"
+    #: The tool's summary is coarser than the value (siege below 10 ms).
+    COARSE_CLOCK = "CoarseClock"
+
+
+def reporting_role(protocol: Protocol) -> Role:
+    """Return which side's worker reports the figures: the receiver, or for HTTP and gRPC the caller."""
+    return Role.SERVER if protocol in (Protocol.TCP, Protocol.UDP) else Role.CLIENT
+
+
+_POD_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+PodName = Annotated[str, Field(min_length=1, max_length=63, pattern=_POD_NAME)]
+RunID = Annotated[str, Field(min_length=1, max_length=53, pattern=_POD_NAME)]
+Port = Annotated[int, Field(ge=1024, le=65535)]
+
+
+def _ip_address(value: str) -> str:
+    ipaddress.ip_address(value)
+    return value
+
+
+PodIP = Annotated[
+    str, Field(min_length=2, max_length=45, pattern=r"^[0-9a-fA-F:.]+$"), AfterValidator(_ip_address)
+]
+
+
+class IperfOptions(Strict):
+    """Typed options of iperf 2."""
+
+    #: Target rate in bits/s for each stream; required in effect for UDP, paces TCP.
+    bandwidth: Annotated[int, Field(ge=1_000, le=1_000_000_000_000)] | None = None
+    #: Bytes of one read or write; for UDP the datagram's payload.
+    length: Annotated[int, Field(ge=64, le=1_048_576)] | None = None
+    #: Socket buffer in bytes.
+    window: Annotated[int, Field(ge=1_024, le=1_073_741_824)] | None = None
+
+
+class SiegeOptions(Strict):
+    """Typed options of siege."""
+
+    #: Each simulated user waits a random time up to this many seconds between requests; 0 means no wait.
+    delay: Annotated[float, Field(ge=0, le=60)] = 1.0
+
+
+class ToolOptions(Strict):
+    """Options by tool; only those of the request's own tool may be given."""
+
+    iperf: IperfOptions | None = None
+    siege: SiegeOptions | None = None
+
+
+#: The tools that can make a protocol's traffic.
+TOOLS_OF: Final[dict[Protocol, frozenset[Tool]]] = {
+    Protocol.TCP: frozenset({Tool.IPERF, Tool.IPERF3}),
+    Protocol.UDP: frozenset({Tool.IPERF, Tool.IPERF3}),
+    Protocol.HTTP: frozenset({Tool.SIEGE, Tool.FORTIO}),
+    Protocol.GRPC: frozenset({Tool.FORTIO}),
+}
+
+
+class RequestSpec(Strict):
+    """What one pair is asked to measure."""
+
+    run_id: RunID = Field(alias="runID")
+    pair_index: Annotated[int, Field(ge=0, le=1_000_000)]
+    round: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    client_pod_name: PodName
+    server_pod_name: PodName
+    server_pod_ip: PodIP = Field(alias="serverPodIP")
+    port: Port
+    protocol: Protocol
+    tool: Tool
+    #: Seconds of traffic.
+    duration: Annotated[int, Field(ge=1, le=3_600)]
+    #: Microseconds after the round's published start at which this pair's client starts.
+    start_delay_us: Annotated[int, Field(ge=0, le=100_000)] = 0
+    #: Parallel streams (iperf) or simulated users (siege).
+    number_of_clients: Annotated[int, Field(ge=1, le=128)] = 1
+    #: Seconds within which both sides have to be armed, counted from when a worker sees the request.
+    arm_timeout: Annotated[int, Field(ge=1, le=600)] = 10
+    options: ToolOptions = ToolOptions()
+
+    @model_validator(mode="after")
+    def _tool_fits(self) -> Self:
+        if self.tool not in TOOLS_OF[self.protocol]:
+            allowed = ", ".join(sorted(TOOLS_OF[self.protocol]))
+            raise ValueError(f"tool {self.tool} cannot make {self.protocol} traffic; allowed: {allowed}")
+        for name in type(self.options).model_fields:
+            if name != self.tool and getattr(self.options, name) is not None:
+                raise ValueError(f"options.{name} are given, but the tool is {self.tool}")
+        return self
+
+    def pod_name(self, role: Role) -> str:
+        return self.client_pod_name if role is Role.CLIENT else self.server_pod_name
+
+
+class ReportedError(Strict):
+    """Why a side has no result."""
+
+    reason: Reason
+    #: What happened, to what, with the tool's last lines.
+    message: Annotated[str, Field(max_length=4_096)]
+
+
+class ToolVersion(Strict):
+    """Which program ran."""
+
+    name: Tool
+    #: As the program calls itself, such as 2.1.8.
+    version: Annotated[str, Field(max_length=64)]
+
+
+class ClockReading(Strict):
+    """A worker's clock beside the run's reference worker, by four timestamps (best of several exchanges)."""
+
+    #: Pod whose clock is the reference.
+    reference: PodName
+    #: Seconds to add to this worker's clock to get the reference's.
+    offset: float
+    #: Half the best exchange's round trip in seconds: the offset is within this of the truth.
+    uncertainty: Annotated[float, Field(ge=0)]
+
+
+class RawOutput(Strict):
+    """What the tool printed, kept so that a parser can be corrected years later."""
+
+    encoding: Literal["gzip+base64"] = "gzip+base64"
+    #: gzip of a JSON object with `argv`, `stdout`, `stderr` and `exit_code`.
+    data: Annotated[str, Field(max_length=262_144, pattern=r"^[A-Za-z0-9+/=]*$")]
+    #: Whether output was cut to fit.
+    truncated: bool = False
+
+
+class SideStatus(Strict):
+    """One worker's own part of the status."""
+
+    phase: Phase = Phase.PENDING
+    #: The pod that speaks: a restarted pod is another worker.
+    pod_uid: Annotated[str, Field(max_length=64)] | None = Field(default=None, alias="podUID")
+    tool: ToolVersion | None = None
+    armed_at: Instant | None = None
+    #: When the tool really started, by this worker's own clock, taken just before it replaced its launcher.
+    started_at: Instant | None = None
+    ended_at: Instant | None = None
+    clock: ClockReading | None = None
+    error: ReportedError | None = None
+    output: RawOutput | None = None
+
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}")
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_known_metric)]
+
+
+class Result(Strict):
+    """One figure in the catalogue's unit."""
+
+    metric: MetricName
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    unit: Annotated[str, Field(max_length=16)]
+
+    @classmethod
+    def of(cls, metric: str, value: float) -> Self:
+        return cls(metric=metric, value=value, unit=METRICS[metric].unit)
+
+
+class Interval(Strict):
+    """Figures of a part of the test; times in seconds since the tool began to count."""
+
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    end: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    values: dict[MetricName, Annotated[float, Field(allow_inf_nan=False)]]
+
+
+class RequestStatus(Strict):
+    """What the workers report."""
+
+    phase: Phase = Phase.PENDING
+    client: SideStatus | None = None
+    server: SideStatus | None = None
+    results: tuple[Result, ...] = ()
+    #: The same figures by upstream's positions (`metrics.POSITIONS`).
+    metrics: tuple[float, ...] = ()
+    intervals: Annotated[tuple[Interval, ...], Field(max_length=3_700)] = ()
+    marks: tuple[Mark, ...] = ()
+    #: Seconds from the published start to the start of the client's tool, as the reporting worker knows it.
+    worker_delay: float | None = None
+    error: ReportedError | None = None
+
+    def side(self, role: Role) -> SideStatus:
+        return (self.client if role is Role.CLIENT else self.server) or SideStatus()
+
+
+class RoundStart(Strict):
+    """The instant at which every client of a round starts, by the reference worker's clock."""
+
+    round: Annotated[int, Field(ge=0, le=1_000_000)]
+    at: Instant
+
+
+class ClockReference(Strict):
+    """The worker whose clock the run goes by."""
+
+    pod_name: PodName
+    pod_ip: PodIP = Field(alias="podIP")
+
+
+class RunSpec(Strict):
+    """What all workers of a run watch: publishing a round's start here is one write, seen by all."""
+
+    run_id: RunID = Field(alias="runID")
+    scenario: Annotated[str, Field(max_length=63)]
+    reference: ClockReference | None = None
+    starts: Annotated[tuple[RoundStart, ...], Field(max_length=10_000)] = ()
+
+    def start_of(self, round_: int) -> datetime | None:
+        return next((start.at for start in self.starts if start.round == round_), None)

@@ -1,0 +1,189 @@
+"""What both sides of a request do alike: stand ready, keep time, start on it, keep a tool within its time."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from netcadence_worker.clock import measure_offset
+from netcadence_worker.contract import ClockReading, Reason, Tool, ToolVersion
+from netcadence_worker.failure import FailureError
+from netcadence_worker.parsing import UnusableOutput, iperf2, siege
+from netcadence_worker.path_check import Path
+from netcadence_worker.tool import RunningTool, ask_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netcadence_worker.contract import RequestSpec
+    from netcadence_worker.http_server import TrafficServers
+    from netcadence_worker.report import Report
+    from netcadence_worker.settings import Settings
+    from netcadence_worker.situation import Situation
+
+#: A start may be seen so late and is still worth making; a client that starts later would measure another
+#: moment than the others do. The bound on skew, which judges the run, is well below.
+START_TOLERANCE_S: Final = 0.25
+#: Beyond the traffic's own time until a client's tool has to be done: siege is asked for a second more and
+#: adds one of its own, iperf waits until a slow link has emptied the socket's buffer.
+TOOL_SLACK_S: Final = 10.0
+#: What one side grants the other beyond a common deadline, so that its own, better reason arrives first.
+PEER_SLACK_S: Final = 2.0
+#: Seconds that an armed pair waits for its start: as long as another pair of its round may take to arm.
+START_PATIENCE_S: Final = 600.0
+#: Seconds over which the pairs of a run spread their news that traffic flows.
+_REPORT_SPREAD_S: Final = 1.0
+#: Seconds within which the run's object has to be seen; it is made before its requests.
+_RUN_PATIENCE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The instant at which a client's tool starts.
+
+    Attributes:
+        instant: By the system's clock.
+        monotonic: By the monotonic clock, in seconds; it holds even if the system's clock is set anew.
+    """
+
+    instant: datetime
+    monotonic: float
+
+    @classmethod
+    def at(cls, instant: datetime) -> Start:
+        return cls(instant, time.monotonic() + (instant - datetime.now(UTC)).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request, as its thread works on it.
+
+    Attributes:
+        arm_until: Deadline of arming on the monotonic clock.
+    """
+
+    name: str
+    uid: str
+    spec: RequestSpec
+    settings: Settings
+    situation: Situation
+    report: Report
+    servers: TrafficServers
+    arm_until: float
+
+    @property
+    def path(self) -> Path:
+        spec = self.spec
+        source = self.settings.source_for(spec.server_pod_ip)
+        return Path(self.uid, spec.protocol, spec.server_pod_ip, spec.port, source)
+
+    def read_clock(self) -> ClockReading | None:
+        """Compare the own clock with the run's reference; None if there is none or it does not answer."""
+        bell, situation = self.situation.bell, self.situation
+        until = min(self.arm_until, time.monotonic() + _RUN_PATIENCE_S)
+        bell.wait(until, condition=lambda: situation.run is not None)
+        reference = situation.run.reference if situation.run else None
+        if reference is None:
+            return None
+        if reference.pod_name == self.settings.pod_name:
+            return ClockReading(reference=reference.pod_name, offset=0.0, uncertainty=0.0)
+        source = self.settings.source_for(reference.pod_ip)
+        offset = measure_offset(reference.pod_ip, source=source, bell=bell)
+        if offset is None:
+            return None
+        return ClockReading(
+            reference=reference.pod_name, offset=offset.seconds, uncertainty=offset.uncertainty_s
+        )
+
+    @contextmanager
+    def tool(self, argv: Sequence[str], *, ready_text: bytes | None = None) -> Iterator[RunningTool]:
+        """Have a tool prepared for as long as this lasts; then it is gone, and its output in the report."""
+        changed = self.situation.bell.ring
+        with RunningTool(argv, changed=changed, ready_text=ready_text) as tool:
+            try:
+                yield tool
+            finally:
+                tool.stop()
+                self.report.ended(tool)
+
+    def await_start(self, tool: RunningTool | None = None) -> Start:
+        """Wait until the start is published; return it, by the own clocks.
+
+        Args:
+            tool: A process that has to stand by meanwhile.
+
+        Raises:
+            FailureError: ArmTimeout if the other side was not ready in time, StartMissed if no start came,
+                ToolFailed if the tool has ended.
+        """
+        situation = self.situation
+
+        def moved() -> bool:
+            return situation.start is not None or (tool is not None and tool.ended)
+
+        ready_until = self.arm_until + PEER_SLACK_S
+        if not situation.bell.wait(ready_until, condition=lambda: situation.peer_is_ready or moved()):
+            raise FailureError(Reason.ARM_TIMEOUT, "the other side did not report that it is ready")
+        situation.bell.wait(time.monotonic() + START_PATIENCE_S, condition=moved)
+        if tool is not None and tool.ended:
+            raise FailureError(
+                Reason.TOOL_FAILED, f"{tool.argv[0]} ended before the start: {tool.last_lines()}"
+            )
+        if situation.start is None:
+            raise FailureError(Reason.START_MISSED, f"no start was published within {START_PATIENCE_S:.0f} s")
+        clock = self.report.side.clock
+        return Start.at(situation.start - timedelta(seconds=clock.offset if clock else 0.0))
+
+    def report_running(self, start: Start, tool: RunningTool | None = None) -> None:
+        """Report that the traffic flows, a little after its start: not all pairs at the very same time.
+
+        The moment of the start is over then, and the tool is let into its stride.
+        """
+        spread_s = min(_REPORT_SPREAD_S, self.spec.duration / 2)
+        until = start.monotonic + random.uniform(0.1, 1.0) * spread_s  # noqa: S311 - spreads load
+        if not self.situation.bell.wait(until, condition=lambda: tool is not None and tool.ended):
+            if tool is not None:
+                tool.settle()
+            self.report.running(tool.started_at if tool else None)
+
+    def wait_ended(self, tool: RunningTool, until: float) -> None:
+        """Wait until a tool has ended.
+
+        Raises:
+            FailureError: ToolTimeout.
+        """
+        if not self.situation.bell.wait(until, condition=lambda: tool.ended):
+            said = tool.last_lines()
+            raise FailureError(
+                Reason.TOOL_TIMEOUT,
+                f"{tool.argv[0]} was still running at its deadline; its last lines: {said}",
+            )
+
+
+@contextmanager
+def readable_output() -> Iterator[None]:
+    """Turn a parser's verdict into this side's failure."""
+    try:
+        yield
+    except UnusableOutput as error:
+        raise FailureError(error.reason, error.message) from error
+
+
+@cache
+def tool_version(tool: Tool) -> ToolVersion:
+    """Ask a tool for its version, once in a worker's life.
+
+    Raises:
+        FailureError: ToolMissing, ToolTimeout, or ParseFailed.
+    """
+    text = ask_version(tool)
+    read = iperf2.version if tool is Tool.IPERF else siege.version
+    try:
+        return ToolVersion(name=tool, version=read(text))
+    except ValueError as error:
+        raise FailureError(Reason.PARSE_FAILED, f"{tool} does not tell its version: {error}") from error

@@ -1,0 +1,111 @@
+"""The metric catalogue: every figure that netcadence reports, declared once.
+
+Parsers, thresholds, tables and trends read name, unit, direction and sane range from here.
+One KByte is 1024 bytes, as iperf counts.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Final
+
+
+class Direction(enum.StrEnum):
+    """Which way is better."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure's meaning.
+
+    Attributes:
+        name: Identifier in requests, the lake and SLA files.
+        unit: Unit in which every value is given.
+        direction: Which way is better.
+        lowest: Smallest value that can be true.
+        highest: Largest value that can be true.
+        title: Words for a table's heading.
+    """
+
+    name: str
+    unit: str
+    direction: Direction
+    lowest: float
+    highest: float
+    title: str
+
+    def is_sane(self, value: float) -> bool:
+        """Tell whether `value` is a number that this metric can take."""
+        return math.isfinite(value) and self.lowest <= value <= self.highest
+
+
+_HIGHER, _LOWER, _NEUTRAL = Direction.HIGHER, Direction.LOWER, Direction.NEUTRAL
+_TERABIT_KBYTES = 1e12 / 8 / 1024
+_DAY_S = 86_400.0
+_MANY = 1e15
+
+_CATALOGUE = (
+    Metric("transferred", "KBytes", _NEUTRAL, 0, _MANY, "Transferred"),
+    Metric("throughput", "KBytes/s", _HIGHER, 0, 10 * _TERABIT_KBYTES, "Throughput"),
+    Metric("jitter", "ms", _LOWER, 0, 60_000, "Jitter"),
+    Metric("lost_packets", "packets", _LOWER, 0, _MANY, "Lost packets"),
+    Metric("total_packets", "packets", _NEUTRAL, 0, _MANY, "Packets sent"),
+    Metric("packet_loss", "%", _LOWER, 0, 100, "Packet loss"),
+    # One-way latency may be negative where clocks disagree: it is kept, and marked ClocksDisagree.
+    Metric("latency_avg", "ms", _LOWER, -_DAY_S * 1000, _DAY_S * 1000, "Latency, mean"),
+    Metric("latency_min", "ms", _LOWER, -_DAY_S * 1000, _DAY_S * 1000, "Latency, least"),
+    Metric("latency_max", "ms", _LOWER, -_DAY_S * 1000, _DAY_S * 1000, "Latency, most"),
+    Metric("latency_stdev", "ms", _LOWER, 0, _DAY_S * 1000, "Latency, deviation"),
+    Metric("packet_rate", "packets/s", _HIGHER, 0, 1e10, "Packet rate"),
+    Metric("transactions", "hits", _NEUTRAL, 0, _MANY, "Transactions"),
+    Metric("availability", "%", _HIGHER, 0, 100, "Availability"),
+    Metric("elapsed", "s", _NEUTRAL, 0, _DAY_S, "Elapsed"),
+    Metric("data_transferred", "MB", _NEUTRAL, 0, _MANY, "Data transferred"),
+    Metric("response_time", "s", _LOWER, 0, _DAY_S, "Response time"),
+    Metric("transaction_rate", "hits/s", _HIGHER, 0, 1e9, "Transaction rate"),
+    Metric("http_throughput", "MB/s", _HIGHER, 0, 1e9, "HTTP throughput"),
+    Metric("concurrency", "connections", _NEUTRAL, 0, 1e6, "Concurrency"),
+    Metric("successful_transactions", "hits", _NEUTRAL, 0, _MANY, "Successful transactions"),
+    Metric("failed_transactions", "hits", _LOWER, 0, _MANY, "Failed transactions"),
+    Metric("longest_transaction", "s", _LOWER, 0, _DAY_S, "Longest transaction"),
+    Metric("shortest_transaction", "s", _LOWER, 0, _DAY_S, "Shortest transaction"),
+)
+
+METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _CATALOGUE}
+
+#: What `status.metrics` holds at which index, as upstream's worker defines it.
+POSITIONS: Final[dict[str, tuple[str, ...]]] = {
+    "TCP": ("transferred", "throughput"),
+    "UDP": (
+        "transferred",
+        "throughput",
+        "jitter",
+        "lost_packets",
+        "total_packets",
+        "packet_loss",
+        "latency_avg",
+        "latency_min",
+        "latency_max",
+        "latency_stdev",
+        "packet_rate",
+    ),
+    "HTTP": (
+        "transactions",
+        "availability",
+        "elapsed",
+        "data_transferred",
+        "response_time",
+        "transaction_rate",
+        "http_throughput",
+        "concurrency",
+        "successful_transactions",
+        "failed_transactions",
+        "longest_transaction",
+    ),
+}

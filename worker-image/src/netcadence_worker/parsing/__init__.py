@@ -1,0 +1,22 @@
+"""What the measuring tools print, turned into figures or into a reason why there are none.
+
+Here belongs everything that knows how a tool words its output, in every supported version. Starting tools,
+deadlines and reporting do not: a parser takes text and returns a `Measurement` or raises `UnusableOutput`.
+"""
+
+from netcadence_worker.parsing import iperf2, siege
+from netcadence_worker.parsing.iperf2 import check_client, read_tcp_server, read_udp_server
+from netcadence_worker.parsing.output import Measurement, ToolOutput, UnusableOutput
+from netcadence_worker.parsing.siege import read_siege
+
+__all__ = [
+    "Measurement",
+    "ToolOutput",
+    "UnusableOutput",
+    "check_client",
+    "iperf2",
+    "read_siege",
+    "read_tcp_server",
+    "read_udp_server",
+    "siege",
+]

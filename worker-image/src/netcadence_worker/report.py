@@ -1,0 +1,121 @@
+"""One worker's own part of a request's status, as it grows."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from netcadence_worker.contract import (
+    ClockReading,
+    Phase,
+    Protocol,
+    RawOutput,
+    RequestStatus,
+    Role,
+    SideStatus,
+    ToolVersion,
+    reporting_role,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netcadence_worker.api import Object
+    from netcadence_worker.failure import FailureError
+    from netcadence_worker.parsing import Measurement, ToolOutput
+    from netcadence_worker.tool import RunningTool
+
+_MOST_OUTPUT_CHARACTERS: Final = 262_144
+
+
+class Report:
+    """What this worker says about a request; each change is sent.
+
+    The side that reports the figures (see `reporting_role`) also writes the request's own phase and error.
+    Where the protocol itself is unreadable nobody knows which side that is, and both do.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        protocol: Protocol | None,
+        *,
+        pod_uid: str | None,
+        send: Callable[[Object], None],
+    ) -> None:
+        self._role = role
+        self._reports = protocol is None or reporting_role(protocol) is role
+        self._send = send
+        self.side = SideStatus(phase=Phase.PENDING, pod_uid=pod_uid)
+
+    def armed(self, version: ToolVersion | None, clock: ClockReading | None) -> None:
+        """Say that this side stands ready."""
+        self._change(phase=Phase.ARMED, tool=version, clock=clock, armed_at=datetime.now(UTC))
+        self._publish(RequestStatus(phase=Phase.ARMED))
+
+    def running(self, started_at: datetime | None) -> None:
+        """Say that the traffic flows; a client adds when its tool started."""
+        self._change(phase=Phase.RUNNING, started_at=started_at)
+        self._publish(RequestStatus(phase=Phase.RUNNING))
+
+    def ended(self, tool: RunningTool) -> None:
+        """Keep what the tool printed, and when it ran, for the final report."""
+        ended_at = tool.ended_at or datetime.now(UTC)
+        output = pack(tool.output(), truncated=tool.truncated)
+        self._change(started_at=tool.started_at, ended_at=ended_at, output=output)
+
+    def succeeded(
+        self, measurement: Measurement | None = None, *, worker_delay_s: float | None = None
+    ) -> None:
+        """Say that this side has done its work, and the reporting side what was measured."""
+        self._change(phase=Phase.SUCCEEDED, ended_at=self.side.ended_at or datetime.now(UTC))
+        whole = RequestStatus(phase=Phase.SUCCEEDED, worker_delay=worker_delay_s)
+        if measurement is not None:
+            figures = {
+                "results": measurement.results,
+                "metrics": measurement.metrics,
+                "intervals": measurement.intervals,
+                "marks": measurement.marks,
+            }
+            whole = whole.model_copy(update=figures)
+        self._publish(whole)
+
+    def failed(self, failure: FailureError) -> None:
+        """Say that there is no result, and why. For the request as a whole the cause counts."""
+        error = failure.reported()
+        self._change(phase=Phase.FAILED, error=error, ended_at=self.side.ended_at or datetime.now(UTC))
+        self._publish(RequestStatus(phase=Phase.FAILED, error=failure.cause or error))
+
+    def _change(self, **changes: object) -> None:
+        self.side = self.side.model_copy(
+            update={key: value for key, value in changes.items() if value is not None}
+        )
+
+    def _publish(self, whole: RequestStatus) -> None:
+        own = {self._role.value: self.side}
+        status = (whole if self._reports else RequestStatus()).model_copy(update=own)
+        self._send(status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True))
+
+
+def pack(output: ToolOutput, *, truncated: bool) -> RawOutput:
+    """Pack a tool's output for the status; of what is too large even so, the middle is left out."""
+    stdout, stderr = output.stdout, output.stderr
+    while True:
+        content = {
+            "argv": output.argv,
+            "stdout": stdout,
+            "stderr": stderr,
+            "exit_code": output.exit_code,
+        }
+        data = base64.b64encode(gzip.compress(json.dumps(content).encode(), mtime=0)).decode("ascii")
+        if len(data) <= _MOST_OUTPUT_CHARACTERS:
+            return RawOutput(encoding="gzip+base64", data=data, truncated=truncated)
+        stdout, stderr, truncated = _halved(stdout), _halved(stderr), True
+
+
+def _halved(text: str) -> str:
+    quarter = len(text) // 4
+    return f"{text[:quarter]}\n... {len(text) - 2 * quarter} characters left out ...\n{text[-quarter:]}"

@@ -1,0 +1,144 @@
+"""The requests that this worker knows, and the runs they belong to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from netcadence_worker.admission import Admitted, Refused, admit
+from netcadence_worker.contract import RunSpec
+from netcadence_worker.http_server import TrafficServers
+from netcadence_worker.job import Job
+from netcadence_worker.log import say
+from netcadence_worker.report import Report
+from netcadence_worker.situation import Situation
+from netcadence_worker.task import Task
+
+if TYPE_CHECKING:
+    from netcadence_worker.api import Object
+    from netcadence_worker.contract import Protocol, Role
+    from netcadence_worker.reporter import Reporter
+    from netcadence_worker.settings import Settings
+
+
+class Requests:
+    """Follows the requests: each is served once, in a task of its own."""
+
+    def __init__(self, settings: Settings, reporter: Reporter) -> None:
+        self._settings = settings
+        self._reporter = reporter
+        self._servers = TrafficServers()
+        self._lock = threading.Lock()
+        #: By name; None for one that is done with, or that is not to be served.
+        self._tasks: dict[str, Task | None] = {}
+        self._runs: dict[str, RunSpec] = {}
+
+    def seen(self, obj: Object) -> None:
+        """Take note of a request: begin it, or pass on what the other side has reported."""
+        name = obj["metadata"]["name"]
+        with self._lock:
+            if name not in self._tasks:
+                self._tasks[name] = self._begin(obj)
+            task = self._tasks[name]
+            if task is not None:
+                task.job.situation.observe_status(obj.get("status") or {})
+
+    def deleted(self, name: str) -> None:
+        """Take note that a request is gone: its tool ends, and nothing is reported."""
+        with self._lock:
+            task = self._tasks.pop(name, None)
+        if task is not None:
+            task.withdraw()
+        self._reporter.discard(name)
+
+    def observe_run(self, name: str, run: RunSpec) -> None:
+        """Pass a run on to the requests that belong to it."""
+        with self._lock:
+            self._runs[name] = run
+            for task in self._open():
+                if task.job.spec.run_id == run.run_id:
+                    task.job.situation.observe_run(run)
+
+    def forget_run(self, name: str) -> None:
+        with self._lock:
+            self._runs.pop(name, None)
+
+    def stop(self, seconds: float) -> None:
+        """Fail all that is open, end its tools, and wait for that at most so long."""
+        with self._lock:
+            tasks = self._open()
+        for task in tasks:
+            task.stop()
+        until = time.monotonic() + seconds
+        for task in tasks:
+            task.join(max(until - time.monotonic(), 0.0))
+
+    def _open(self) -> list[Task]:
+        return [task for task in self._tasks.values() if task is not None]
+
+    def _begin(self, obj: Object) -> Task | None:
+        decision = admit(obj, self._settings.pod_name)
+        name = obj["metadata"]["name"]
+        if isinstance(decision, Refused):
+            say(name, f"refused: {decision.failure.reason}: {decision.failure}")
+            self._report(name, decision.role, decision.protocol).failed(decision.failure)
+        if not isinstance(decision, Admitted):
+            return None
+        task = self._task(obj, decision)
+        task.start()
+        return task
+
+    def _task(self, obj: Object, admitted: Admitted) -> Task:
+        name, uid = obj["metadata"]["name"], obj["metadata"]["uid"]
+        spec = admitted.spec
+        situation = Situation(name, admitted.role, spec.round)
+        for run in self._runs.values():
+            if run.run_id == spec.run_id:
+                situation.observe_run(run)
+        job = Job(
+            name=name,
+            uid=uid,
+            spec=spec,
+            settings=self._settings,
+            situation=situation,
+            report=self._report(name, admitted.role, spec.protocol),
+            servers=self._servers,
+            arm_until=time.monotonic() + spec.arm_timeout,
+        )
+        return Task(job, admitted.role, done=lambda: self._finish(name, job))
+
+    def _finish(self, name: str, job: Job) -> None:
+        with self._lock:
+            task = self._tasks.get(name)
+            if task is not None and task.job is job:
+                self._tasks[name] = None
+
+    def _report(self, name: str, role: Role, protocol: Protocol | None) -> Report:
+        return Report(
+            role,
+            protocol,
+            pod_uid=self._settings.pod_uid,
+            send=lambda status: self._reporter.send(name, status),
+        )
+
+
+class Runs:
+    """Follows the runs, and passes them on to their requests."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+
+    def seen(self, obj: Object) -> None:
+        name = obj["metadata"]["name"]
+        try:
+            run = RunSpec.model_validate(obj.get("spec"))
+        except ValidationError as error:
+            say(name, f"a run that is not understood: {error.errors()[0]['msg']}")
+            return
+        self._requests.observe_run(name, run)
+
+    def deleted(self, name: str) -> None:
+        self._requests.forget_run(name)

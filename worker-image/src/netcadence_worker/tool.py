@@ -1,0 +1,201 @@
+"""A tool as it runs: started on time, its output read, ended by us if it does not end itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from netcadence_worker.capture import Capture
+from netcadence_worker.command import SIEGE_CONFIGURATION
+from netcadence_worker.contract import Reason, Tool
+from netcadence_worker.failure import FailureError
+from netcadence_worker.launch import Launch, launch
+from netcadence_worker.parsing import ToolOutput
+from netcadence_worker.turns import take_ordinary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_CHUNK: Final = 64 * 1024
+#: So long after a start that was agreed on, a tool's first words wait in their pipe: on a machine with many
+#: workers all of them would otherwise read just while the last tools are about to start.
+_QUIET_S: Final = 0.25
+#: Whoever ends a tool tries these in turn, and waits so many seconds after each. Some iperf servers take a
+#: second to notice the first, some (2.0.9) ignore it; a worker told to stop has two seconds in all.
+_ENDINGS: Final = ((signal.SIGINT, 0.6), (signal.SIGTERM, 0.2), (signal.SIGKILL, 1.0))
+#: Lines of output that an error message quotes.
+_QUOTED_LINES: Final = 5
+
+
+class RunningTool:
+    """One process, with a thread that reads what it prints and sees it end. To be used with `with`."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        changed: Callable[[], None] = lambda: None,
+        ready_text: bytes | None = None,
+    ) -> None:
+        """Make the process; it waits for `start`.
+
+        Args:
+            changed: Called from another thread when the tool is ready and when it has ended.
+            ready_text: What it prints on stdout once it is ready.
+
+        Raises:
+            FailureError: ToolMissing.
+        """
+        executable = shutil.which(argv[0])
+        if executable is None:
+            raise FailureError(Reason.TOOL_MISSING, f"{argv[0]} is not on this worker's PATH")
+        self.argv = tuple(argv)
+        self.ready = False
+        self.ended_at: datetime | None = None
+        self._exit_code: int | None = None
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._ready_text = ready_text
+        self._captures = (Capture(), Capture())
+        self._started_at: datetime | None = None
+        self._quiet_until = 0.0
+        self._ended = threading.Event()
+        self._home = tempfile.TemporaryDirectory(prefix="netcadence-")
+        _furnish(Path(self._home.name))
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": self._home.name}
+        self._launch: Launch = launch(executable, self.argv, environment)
+        threading.Thread(target=self._mind, name=f"{argv[0]} output", daemon=True).start()
+
+    def start(self, at: float = 0.0) -> None:
+        """Start the tool at the instant `at` of the monotonic clock; one that is past means now."""
+        with self._lock:
+            if not self.ended:
+                self._quiet_until = at + _QUIET_S if at else 0.0
+                self._launch.open_gate(at)
+
+    def settle(self) -> None:
+        """Give the tool ordinary turns on the processor: from its start until then it has short ones."""
+        with self._lock:
+            if not self.ended:
+                take_ordinary(self._launch.pid)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the tool started, by the system's clock; None if it has not."""
+        with self._lock:
+            self._note_start()
+            return self._started_at
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    @property
+    def truncated(self) -> bool:
+        return any(capture.truncated for capture in self._captures)
+
+    def output(self) -> ToolOutput:
+        """Return what the tool has printed; its exit code is None or negative if a signal ended it."""
+        stdout, stderr = (capture.text() for capture in self._captures)
+        return ToolOutput(self.argv, stdout, stderr, self._exit_code)
+
+    def last_lines(self) -> str:
+        """Return the end of what it said, for an error message; errors stand on stderr."""
+        output = self.output()
+        said = [line.strip() for line in (output.stderr.strip() or output.stdout.strip()).splitlines()]
+        return " | ".join(said[-_QUOTED_LINES:]) or "it printed nothing"
+
+    def stop(self) -> None:
+        """End the tool and whatever it has started: politely, then firmly. Returns once it is gone."""
+        for number, patience_s in _ENDINGS:
+            with self._lock:
+                if self.ended:
+                    return
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._launch.pid, number)
+            if self._ended.wait(patience_s):
+                return
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the tool has ended; tell whether it did."""
+        return self._ended.wait(seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._home.cleanup()
+
+    def _mind(self) -> None:
+        """Read both streams as they come, so that no full pipe holds the tool up, until it has ended."""
+        streams = dict(zip((self._launch.stdout, self._launch.stderr), self._captures, strict=True))
+        sources = set(streams)
+        while sources:
+            readable = select.select(list(sources), [], [])[0]
+            time.sleep(max(0.0, self._quiet_until - time.monotonic()))
+            for source in readable:
+                if data := os.read(source, _CHUNK):
+                    streams[source].add(data)
+                    self._notice(data)
+                else:
+                    sources.discard(source)
+        self._conclude()
+
+    def _note_start(self) -> None:
+        """Read when the tool started, once it has: the gate's note waits in its pipe until somebody asks."""
+        if self._started_at is None and not self.ended and self._launch.has_instant():
+            instant_ns = self._launch.read_instant_ns()
+            if instant_ns is not None:
+                self._started_at = datetime.fromtimestamp(instant_ns / 1e9, UTC)
+
+    def _notice(self, data: bytes) -> None:
+        """See whether the tool says that it is ready; it does so in one write."""
+        if self._ready_text and not self.ready and self._ready_text in data:
+            self.ready = True
+            self._changed()
+
+    def _conclude(self) -> None:
+        self.ended_at = datetime.now(UTC)
+        with self._lock:  # nobody may signal a process, or write to a gate, whose number is free again
+            self._note_start()
+            _, status = os.waitpid(self._launch.pid, 0)
+            self._exit_code = os.waitstatus_to_exitcode(status)
+            self._launch.close()
+            self._ended.set()
+        self._changed()
+
+
+def _furnish(home: Path) -> None:
+    """Give a tool a home of its own: siege writes there, and reads its settings from there."""
+    folder = home / ".siege"
+    folder.mkdir()
+    (folder / "siege.conf").write_text(SIEGE_CONFIGURATION, encoding="ascii")
+
+
+_VERSION_OPTION: Final = {Tool.IPERF: "-v", Tool.SIEGE: "-V"}
+#: A tool that does not tell its version within this many seconds is not asked for more.
+_VERSION_PATIENCE_S: Final = 5.0
+
+
+def ask_version(tool: Tool) -> str:
+    """Run a tool to have it tell its version; return all that it printed.
+
+    Raises:
+        FailureError: ToolMissing, or ToolTimeout.
+    """
+    with RunningTool((tool.value, _VERSION_OPTION[tool])) as asked:
+        asked.start()
+        if not asked.wait(_VERSION_PATIENCE_S):
+            raise FailureError(Reason.TOOL_TIMEOUT, f"{tool} does not tell its version")
+        output = asked.output()
+    return output.stdout + output.stderr
