@@ -1,0 +1,102 @@
+"""How far a run has come, kept so that at any moment, even when it is cut short, its record is whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from netcadence import __version__, skew
+from netcadence.kube.collection import conclude
+from netcadence.kube.facts import ClusterFacts
+from netcadence.kube.observation import Observation
+from netcadence.kube.run import Run
+from netcadence.outcome import outcome_of
+from netcadence.pair import Pair, WorkerPod
+from netcadence.record import PairOutcome, RunFacts, RunRecord
+from netcadence_worker.contract import Reason, ReportedError
+
+_NOBODY = WorkerPod(name="", uid="", ip="", node="")
+
+
+@dataclass(slots=True)
+class Course:
+    """The course of one run. Steps fill it in; `record` reads it.
+
+    Attributes:
+        pairs: The plan; until pairing is done, placeholders that nobody has been put into.
+        starts: The published start of each round that was fired.
+        trouble: Why the run could not go on, for the pairs that have no reason of their own.
+        phases_s: Seconds that each step took.
+    """
+
+    run: Run
+    pairs: tuple[Pair, ...]
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    starts: dict[int, datetime] = field(default_factory=dict)
+    observation: Observation | None = None
+    facts: ClusterFacts | None = None
+    trouble: ReportedError | None = None
+    phases_s: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, run: Run) -> Course:
+        """Start a course with all pairs planned and none of them placed."""
+        scenario = run.scenario
+        pairs = tuple(
+            Pair(index, client=_NOBODY, server=_NOBODY, port=scenario.port, round=index // scenario.pairs)
+            for index in range(scenario.planned_pairs)
+        )
+        return cls(run, pairs)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the time that a step takes to what the phase has taken so far."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases_s[name] = self.phases_s.get(name, 0.0) + time.monotonic() - begun
+
+    def pairs_of(self, round_: int) -> tuple[Pair, ...]:
+        return tuple(pair for pair in self.pairs if pair.round == round_)
+
+    def hold(self, reason: Reason, error: BaseException | str) -> None:
+        """Keep the first reason why the run could not go on."""
+        if self.trouble is None:
+            self.trouble = ReportedError(reason=reason, message=str(error)[:4_096])
+
+    def record(self) -> RunRecord:
+        """Return the run as it stands: an outcome for every planned pair."""
+        outcomes = self._outcomes()
+        return RunRecord(facts=self._facts(), outcomes=outcomes, skew=skew.measure(outcomes))
+
+    def _outcomes(self) -> tuple[PairOutcome, ...]:
+        if self.observation is None:
+            return tuple(outcome_of(pair, None, otherwise=self.trouble) for pair in self.pairs)
+        return conclude(self.observation, self.pairs, starts=self.starts, otherwise=self.trouble)
+
+    def _facts(self) -> RunFacts:
+        scenario, cluster = self.run.scenario, self.facts
+        return RunFacts(
+            run_id=self.run.run_id,
+            cluster=self.run.access.cluster,
+            scenario=scenario.name,
+            protocol=scenario.protocol,
+            tool=scenario.tool,
+            started_at=self.started_at,
+            ended_at=datetime.now(UTC),
+            duration_s=scenario.duration_s,
+            planned_pairs=scenario.planned_pairs,
+            config=scenario.config,
+            config_hash=scenario.config_hash,
+            skew_bound_ms=scenario.skew_max_ms,
+            network=cluster.network if cluster else "",
+            kubernetes_version=cluster.kubernetes_version if cluster else "",
+            cni=cluster.cni if cluster else "",
+            netcadence_version=__version__,
+            nodes=cluster.nodes if cluster else (),
+            phases_s={name: round(seconds, 4) for name, seconds in self.phases_s.items()},
+        )

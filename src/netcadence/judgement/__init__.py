@@ -1,0 +1,61 @@
+"""What a run comes to: two Great Expectations suites over its pairs, and the verdict they add up to.
+
+`data` asks whether the figures can be believed, `sla` whether they are good enough. What belongs here:
+building the suites, running them, keeping their results and Data Docs. What must not: measuring, storing in
+the lake, printing.
+
+Great Expectations takes seconds to import, so that it is imported only once `judge` or `preload` is called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netcadence.judgement.library import preload
+from netcadence.record import Finding, Judgement, RunRecord, Verdict
+from netcadence.scenario import Scenario
+from netcadence.sla import Sla
+
+__all__ = ["judge", "preload", "unjudged"]
+
+
+def judge(record: RunRecord, sla: Sla, *, home: Path) -> Judgement:
+    """Judge a run, and keep the evidence in `home`/gx/<run id>.
+
+    Args:
+        record: The run, with an outcome for each planned pair.
+        sla: Thresholds, of which those for the run's scenario are applied.
+        home: Folder under which suites, results and the Data Docs page are kept. Judging a run again
+            replaces its page. Runs do not touch each other's files, so that judging never slows down with
+            their number.
+
+    Returns:
+        INVALID where the data suite fails or nothing is asked; else FAIL where a requirement is missed; else
+        PASS. The findings hold every expectation, those of the data suite first.
+
+    Raises:
+        InvalidInputError: The thresholds for exactly this scenario ask for what it cannot yield; asking
+            `sla.requirements_for` before the run finds that out in time.
+    """
+    requirements = sla.requirements_for(Scenario.model_validate_json(record.facts.config))
+    preload()
+    from netcadence.judgement import bench  # noqa: PLC0415 - imports Great Expectations
+
+    return bench.judge(record, requirements, home=home)
+
+
+def unjudged(why: str) -> Judgement:
+    """Return what a run comes to that was stopped before it could be judged: INVALID, and why."""
+    stopped = Finding(
+        suite="data",
+        requirement="run_completed",
+        metric="",
+        statistic="",
+        value=None,
+        unit="",
+        comparison="==",
+        threshold=None,
+        verdict=Verdict.INVALID,
+        detail=why,
+    )
+    return Judgement(Verdict.INVALID, (stopped,))

@@ -1,0 +1,56 @@
+"""The table that is judged: one row for each planned pair, measured or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from netcadence import skew
+from netcadence.record import PairOutcome, RunRecord
+from netcadence_worker.contract import Mark
+from netcadence_worker.metrics import METRICS
+
+#: Columns beside the metrics, with the type that holds also for a run without any values.
+_FACTS = {
+    "pair_index": "int64",
+    "round": "int64",
+    "client_pod": "object",
+    "server_pod": "object",
+    "port": "int64",
+    "error_reason": "object",
+    "start_distance_ms": "float64",
+    "clocks_agree": "bool",
+}
+
+
+def pairs_frame(record: RunRecord, metrics: Iterable[str]) -> pd.DataFrame:
+    """Return the run's pairs: `_FACTS`, then a column for each of `metrics` and for each that was reported.
+
+    Values are in the catalogue's units. A figure that is missing is NaN; a pair with an error has an
+    `error_reason`, any other has None. Pods that a pair was never given are None.
+    """
+    wanted = set(metrics) | {result.metric for outcome in record.outcomes for result in outcome.results}
+    names = [name for name in METRICS if name in wanted]
+    rows = [_facts(outcome) + _figures(outcome, names) for outcome in record.outcomes]
+    types = _FACTS | dict.fromkeys(names, "float64")
+    return pd.DataFrame.from_records(rows, columns=list(types)).astype(types)
+
+
+def _facts(outcome: PairOutcome) -> tuple[object, ...]:
+    pair = outcome.pair
+    return (
+        pair.index,
+        pair.round,
+        pair.client.name or None,
+        pair.server.name or None,
+        pair.port,
+        outcome.error.reason.value if outcome.error else None,
+        skew.start_distance_ms(outcome),
+        Mark.CLOCKS_DISAGREE not in outcome.marks,
+    )
+
+
+def _figures(outcome: PairOutcome, names: Iterable[str]) -> tuple[float | None, ...]:
+    values = {result.metric: result.value for result in outcome.results}
+    return tuple(values.get(name) for name in names)

@@ -1,0 +1,188 @@
+"""The lake itself: runs in, frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from netcadence.errors import InvalidInputError
+from netcadence.lake import tables
+from netcadence.lake.layout import Place
+from netcadence.lake.storage import Storage
+from netcadence.record import Judgement, RunFacts, RunRecord
+from netcadence_worker.contract import RunID
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RUN_ID: Final[TypeAdapter[str]] = TypeAdapter(RunID)
+
+
+class Wanted(TypedDict, total=False):
+    """Which rows to read; what is not given is not asked for.
+
+    `since` (inclusive) and `until` (exclusive) are about the start of the run and need a time zone.
+    """
+
+    run_id: str | None
+    scenario: str | None
+    cluster: str | None
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRun:
+    """Where a run, or a part of it, is in the lake.
+
+    Attributes:
+        paths: Address of the file, by table.
+        is_new: False if all of it was there already and nothing was touched.
+    """
+
+    run_id: str
+    paths: Mapping[str, str]
+    is_new: bool
+
+
+class Lake:
+    """Parquet files below one address, written once a run by any number of writers, read by anything.
+
+    A run is stored in two steps, so that its measurements are safe before anyone judges them: `write` keeps
+    what was measured, `conclude` what it comes to. The `runs` file is the last of all: a run that is listed
+    there is whole and never changes again; of one that is not, a further attempt replaces what was kept.
+
+    Every frame has all columns, also of an empty lake. Files that are broken or not the lake's are left out
+    with a warning in the log, and named in the frame's `attrs["left_out"]`.
+
+    Args:
+        url: A local path, or an address that pyarrow knows: `s3://bucket/prefix`, `gs://bucket/prefix`.
+
+    Raises:
+        InvalidInputError: The address is of no known kind.
+        LakeError: The storage cannot be reached.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self._storage = Storage(url)
+
+    @property
+    def url(self) -> str:
+        """The address, absolute and without secrets."""
+        return self._storage.url
+
+    def require_new(self, run_id: str) -> None:
+        """Make sure that a run may be given this id: a run that is listed is never made a second time.
+
+        Raises:
+            InvalidInputError: The id cannot name a file, or a run of whichever cluster has it already.
+            LakeError: The storage refused or did not answer.
+        """
+        _check_id(run_id)
+        places = (Place.of(path) for path in self._storage.files("runs"))
+        if any(place and place.name == run_id for place in places):
+            raise InvalidInputError(
+                f"run id {run_id!r} is that of a run in the lake {self.url}; allowed: one that no run has had"
+            )
+
+    def write(self, record: RunRecord) -> WrittenRun:
+        """Keep a run's results, intervals and raw tool output.
+
+        Raises:
+            InvalidInputError: The run's id, cluster or start cannot name a file.
+            LakeError: The storage refused or did not answer; no half file is visible.
+        """
+        return self._keep(record.facts, tables.measurements(record))
+
+    def conclude(self, record: RunRecord, judgement: Judgement) -> WrittenRun:
+        """Keep the verdicts and list the run; whatever of its measurements is not there yet is written first.
+
+        Raises:
+            InvalidInputError: The run's id, cluster or start cannot name a file.
+            LakeError: The storage refused or did not answer; no half file is visible.
+        """
+        return self._keep(record.facts, tables.measurements(record) | tables.conclusions(record, judgement))
+
+    def runs(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a concluded run, oldest first."""
+        return self._frame("runs", wanted)
+
+    def results(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a pair and metric, or a failed pair with its reason and no metric."""
+        return self._frame("results", wanted)
+
+    def intervals(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a pair, metric and part of the test."""
+        return self._frame("intervals", wanted)
+
+    def verdicts(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a finding."""
+        return self._frame("verdicts", wanted)
+
+    def raw(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a tool, with what it printed."""
+        return self._frame("raw", wanted)
+
+    def _keep(self, facts: RunFacts, contents: Mapping[str, pa.Table]) -> WrittenRun:
+        day = self._day(facts)
+        paths = {table: Place(table, facts.cluster, day, facts.run_id).path for table in (*contents, "runs")}
+        concluded = self._storage.exists(paths["runs"])
+        changed = [
+            table for table, rows in contents.items() if not concluded and self._put(paths[table], rows)
+        ]
+        urls = {table: self._storage.url_of(paths[table]) for table in contents}
+        return WrittenRun(facts.run_id, urls, is_new=bool(changed))
+
+    def _day(self, facts: RunFacts) -> date:
+        """Return the day under which the run lies, or is to lie.
+
+        A repeated attempt may start on the other side of midnight, and belongs beside the first.
+        """
+        _check(facts)
+        today = facts.started_at.astimezone(UTC).date()
+        yesterday = today - timedelta(days=1)
+        first_attempt = Place("results", facts.cluster, yesterday, facts.run_id)
+        return yesterday if self._storage.exists(first_attempt.path) else today
+
+    def _put(self, path: str, rows: pa.Table) -> bool:
+        """Write a file unless it is there already with the same bytes; tell whether it was written."""
+        stream = pa.BufferOutputStream()
+        pq.write_table(rows, stream, compression="zstd")
+        data = stream.getvalue()
+        if self._storage.holds(path, data):
+            return False
+        self._storage.write(path, data)
+        return True
+
+    def _frame(self, table: str, wanted: Wanted) -> pd.DataFrame:
+        from netcadence.lake.reading import Selection, read  # noqa: PLC0415 - it loads pandas, a writer need not
+
+        reading = read(self._storage, table, Selection(**wanted))
+        frame: pd.DataFrame = reading.rows.to_pandas(maps_as_pydicts="strict")
+        frame.attrs["left_out"] = [
+            f"{self._storage.url_of(out.path)}: {out.reason}" for out in reading.left_out
+        ]
+        return frame
+
+
+def _check_id(run_id: str) -> None:
+    try:
+        _RUN_ID.validate_python(run_id)
+    except ValidationError as error:
+        allowed = "1 to 53 lower-case letters, digits and inner hyphens"
+        raise InvalidInputError(f"run id {run_id!r} cannot name a file; allowed: {allowed}") from error
+
+
+def _check(facts: RunFacts) -> None:
+    _check_id(facts.run_id)
+    if not facts.cluster:
+        raise InvalidInputError(f"run {facts.run_id}: a run needs the name of its cluster")
+    if facts.started_at.tzinfo is None:
+        raise InvalidInputError(f"run {facts.run_id}: its start {facts.started_at} needs a time zone")

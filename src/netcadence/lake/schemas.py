@@ -1,0 +1,158 @@
+"""The tables' columns, explicit and versioned.
+
+Schemas only grow: a column is added at the end, with a higher version; none is renamed, retyped or removed.
+A reader gives null for what an older file does not have, and leaves out what a newer one has in addition.
+`cluster` and `date` are in the path, not in the file, as Hive-partitioned readers want it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+SCHEMA_VERSION: Final = 1
+#: Keys of the file's metadata by which a reader knows that a file is of this lake.
+TABLE_KEY: Final = b"netcadence.table"
+VERSION_KEY: Final = b"netcadence.schema_version"
+
+_TEXT = pa.string()
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+#: Columns that every table has: which run, and when it started, so that all filter alike.
+_RUN = (
+    _required("run_id", _TEXT),
+    _required("scenario", _TEXT),
+    _required("started_at", _INSTANT),
+)
+
+#: Columns that say which pair, and between what.
+_PAIR = (
+    _required("round", pa.int32()),
+    _required("pair_index", pa.int32()),
+    pa.field("client_pod", _TEXT),
+    pa.field("client_node", _TEXT),
+    pa.field("client_zone", _TEXT),
+    pa.field("client_ip", _TEXT),
+    pa.field("server_pod", _TEXT),
+    pa.field("server_node", _TEXT),
+    pa.field("server_zone", _TEXT),
+    pa.field("server_ip", _TEXT),
+    pa.field("port", pa.int32()),
+    pa.field("protocol", _TEXT),
+)
+
+_NODE = pa.struct(
+    [
+        pa.field(name, _TEXT)
+        for name in ("name", "zone", "instance_type", "kernel", "os_image", "container_runtime", "kubelet")
+    ]
+)
+
+_FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
+    "results": (
+        *_RUN,
+        *_PAIR,
+        pa.field("metric", _TEXT),
+        pa.field("unit", _TEXT),
+        pa.field("value", pa.float64()),
+        pa.field("direction", _TEXT),
+        pa.field("error_reason", _TEXT),
+        pa.field("error_message", _TEXT),
+        pa.field("marks", pa.list_(_TEXT)),
+        pa.field("client_started_at", _INSTANT),
+        pa.field("client_ended_at", _INSTANT),
+        pa.field("start_offset_s", pa.float64()),
+        pa.field("clock_reference", _TEXT),
+        pa.field("clock_offset_s", pa.float64()),
+        pa.field("clock_uncertainty_s", pa.float64()),
+    ),
+    "intervals": (
+        *_RUN,
+        *_PAIR,
+        _required("start_s", pa.float64()),
+        _required("end_s", pa.float64()),
+        _required("metric", _TEXT),
+        pa.field("unit", _TEXT),
+        _required("value", pa.float64()),
+    ),
+    "raw": (
+        *_RUN,
+        _required("round", pa.int32()),
+        _required("pair_index", pa.int32()),
+        _required("role", _TEXT),
+        pa.field("tool", _TEXT),
+        pa.field("version", _TEXT),
+        pa.field("argv", pa.list_(_TEXT)),
+        pa.field("stdout", _TEXT),
+        pa.field("stderr", _TEXT),
+        pa.field("exit_code", pa.int32()),
+        pa.field("truncated", pa.bool_()),
+        pa.field("undecoded", _TEXT),
+    ),
+    "verdicts": (
+        *_RUN,
+        _required("suite", _TEXT),
+        _required("requirement", _TEXT),
+        pa.field("metric", _TEXT),
+        pa.field("statistic", _TEXT),
+        pa.field("value", pa.float64()),
+        pa.field("unit", _TEXT),
+        pa.field("comparison", _TEXT),
+        pa.field("threshold", pa.float64()),
+        _required("verdict", _TEXT),
+        pa.field("detail", _TEXT),
+    ),
+    "runs": (
+        *_RUN,
+        _required("ended_at", _INSTANT),
+        _required("verdict", _TEXT),
+        pa.field("protocol", _TEXT),
+        pa.field("tool", _TEXT),
+        pa.field("duration_s", pa.int32()),
+        _required("planned_pairs", pa.int32()),
+        _required("measured_pairs", pa.int32()),
+        _required("error_count", pa.int32()),
+        pa.field("skew_p50_ms", pa.float64()),
+        pa.field("skew_p99_ms", pa.float64()),
+        pa.field("skew_max_ms", pa.float64()),
+        pa.field("skew_bound_ms", pa.float64()),
+        pa.field("network", _TEXT),
+        pa.field("kubernetes_version", _TEXT),
+        pa.field("cni", _TEXT),
+        pa.field("mtu", pa.int32()),
+        pa.field("netcadence_version", _TEXT),
+        pa.field("nodes", pa.list_(_NODE)),
+        pa.field("phases_s", pa.map_(_TEXT, pa.float64())),
+        pa.field("labels", pa.map_(_TEXT, _TEXT)),
+        pa.field("config", _TEXT),
+        pa.field("config_hash", _TEXT),
+        pa.field("docs", _TEXT),
+    ),
+}
+
+#: Columns that the path holds.
+PARTITION: Final = (pa.field("cluster", _TEXT), pa.field("date", _TEXT))
+
+#: What is in a file.
+FILE_SCHEMAS: Final[dict[str, pa.Schema]] = {
+    name: pa.schema(fields, metadata={TABLE_KEY: name.encode(), VERSION_KEY: str(SCHEMA_VERSION).encode()})
+    for name, fields in _FIELDS.items()
+}
+
+#: What a reader gets: every column may be null, since an older file may not have it.
+READ_SCHEMAS: Final[dict[str, pa.Schema]] = {
+    name: pa.schema([field.with_nullable(nullable=True) for field in (fields[0], *PARTITION, *fields[1:])])
+    for name, fields in _FIELDS.items()
+}
+
+
+def table_of(schema: pa.Schema) -> str | None:
+    """Return which of the lake's tables a file of this schema belongs to; None for a foreign file."""
+    name = (schema.metadata or {}).get(TABLE_KEY, b"").decode("utf-8", "replace")
+    return name if name in FILE_SCHEMAS else None

@@ -1,0 +1,167 @@
+"""How a run becomes tables: one function a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+
+from netcadence.lake.schemas import FILE_SCHEMAS
+from netcadence.lake.tool_output import ToolOutput, unpack
+from netcadence.record import Judgement, PairOutcome, RunFacts, RunRecord
+from netcadence_worker.contract import Role
+from netcadence_worker.metrics import METRICS
+
+
+def measurements(record: RunRecord) -> dict[str, pa.Table]:
+    """Return the tables that hold what was measured: `results`, `intervals` and `raw`."""
+    pairs = _pairs(record)
+    return {"results": _results(record, pairs), "intervals": _intervals(record, pairs), "raw": _raw(record)}
+
+
+def conclusions(record: RunRecord, judgement: Judgement) -> dict[str, pa.Table]:
+    """Return the tables that hold what it comes to: `verdicts` and, last, `runs`."""
+    return {"verdicts": _verdicts(record.facts, judgement), "runs": _runs(record, judgement)}
+
+
+def _run(facts: RunFacts) -> dict[str, Any]:
+    return {"run_id": facts.run_id, "scenario": facts.scenario, "started_at": facts.started_at}
+
+
+def _pairs(record: RunRecord) -> pa.Table:
+    """Return one row a pair: what all rows about the pair repeat."""
+    figures = {"metric", "unit", "value", "direction"}
+    fields = [field for field in FILE_SCHEMAS["results"] if field.name not in figures]
+    rows = [_pair(record.facts, outcome) for outcome in record.outcomes]
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
+    pair, client, server = outcome.pair, outcome.pair.client, outcome.pair.server
+    row = _run(facts) | {
+        "round": pair.round,
+        "pair_index": pair.index,
+        "client_pod": client.name,
+        "client_node": client.node,
+        "client_zone": client.zone,
+        "client_ip": client.ip,
+        "server_pod": server.name,
+        "server_node": server.node,
+        "server_zone": server.zone,
+        "server_ip": server.ip,
+        "port": pair.port,
+        "protocol": facts.protocol,
+        "marks": outcome.marks,
+        "client_started_at": outcome.started_at,
+        "client_ended_at": outcome.ended_at,
+        "start_offset_s": outcome.start_offset_s,
+    }
+    if outcome.error:
+        row |= {"error_reason": outcome.error.reason, "error_message": outcome.error.message}
+    if outcome.clock:
+        row |= {
+            "clock_reference": outcome.clock.reference,
+            "clock_offset_s": outcome.clock.offset,
+            "clock_uncertainty_s": outcome.clock.uncertainty,
+        }
+    return row
+
+
+def _long(name: str, pairs: pa.Table, rows: Sequence[int], figures: Mapping[str, Any]) -> pa.Table:
+    """Put figures beside the pairs that they are of; `rows` says which, by position.
+
+    Figures come a column at a time, since an object for each row would keep the garbage collector busy for
+    longer than all the rest takes.
+    """
+    schema = FILE_SCHEMAS[name]
+    repeated = pairs.take(pa.array(rows, pa.int64()))
+    columns = {
+        field.name: figures[field.name] if field.name in figures else repeated.column(field.name)
+        for field in schema
+    }
+    return pa.table(columns, schema=schema)
+
+
+def _results(record: RunRecord, pairs: pa.Table) -> pa.Table:
+    # A failed pair has one row too: without a figure, with its error.
+    rows = [row for row, outcome in enumerate(record.outcomes) for _ in outcome.results or (None,)]
+    results = [result for outcome in record.outcomes for result in outcome.results or (None,)]
+    figures = {
+        "metric": [result and result.metric for result in results],
+        "unit": [result and result.unit for result in results],
+        "value": [result and result.value for result in results],
+        "direction": [result and METRICS[result.metric].direction for result in results],
+    }
+    return _long("results", pairs, rows, figures)
+
+
+def _intervals(record: RunRecord, pairs: pa.Table) -> pa.Table:
+    rows = [
+        row
+        for row, outcome in enumerate(record.outcomes)
+        for interval in outcome.intervals
+        for _ in interval.values
+    ]
+    intervals = [interval for outcome in record.outcomes for interval in outcome.intervals]
+    metrics = [metric for interval in intervals for metric in interval.values]
+    figures = {
+        "start_s": [interval.start for interval in intervals for _ in interval.values],
+        "end_s": [interval.end for interval in intervals for _ in interval.values],
+        "metric": metrics,
+        "unit": [METRICS[metric].unit for metric in metrics],
+        "value": [value for interval in intervals for value in interval.values.values()],
+    }
+    return _long("intervals", pairs, rows, figures)
+
+
+def _raw(record: RunRecord) -> pa.Table:
+    rows = [
+        _tool(record.facts, outcome, role)
+        for outcome in record.outcomes
+        for role in Role
+        if role in outcome.tools or role in outcome.outputs
+    ]
+    return pa.Table.from_pylist(rows, schema=FILE_SCHEMAS["raw"])
+
+
+def _tool(facts: RunFacts, outcome: PairOutcome, role: Role) -> dict[str, Any]:
+    tool, output = outcome.tools.get(role), outcome.outputs.get(role)
+    printed = unpack(output) if output else ToolOutput()
+    return _run(facts) | {
+        "round": outcome.pair.round,
+        "pair_index": outcome.pair.index,
+        "role": role,
+        "tool": tool and tool.name,
+        "version": tool and tool.version,
+        "argv": printed.argv,
+        "stdout": printed.stdout,
+        "stderr": printed.stderr,
+        "exit_code": printed.exit_code,
+        "truncated": output and output.truncated,
+        "undecoded": printed.undecoded,
+    }
+
+
+def _verdicts(facts: RunFacts, judgement: Judgement) -> pa.Table:
+    rows = [_run(facts) | asdict(finding) for finding in judgement.findings]
+    return pa.Table.from_pylist(rows, schema=FILE_SCHEMAS["verdicts"])
+
+
+def _runs(record: RunRecord, judgement: Judgement) -> pa.Table:
+    facts, skew = record.facts, record.skew
+    row = asdict(facts) | {
+        "verdict": judgement.verdict,
+        "docs": judgement.docs,
+        "measured_pairs": len(record.outcomes) - len(record.errors),
+        "error_count": len(record.errors),
+        "skew_p50_ms": skew and skew.p50_ms,
+        "skew_p99_ms": skew and skew.p99_ms,
+        # The facts' skew_max_ms is what the scenario allows; the lake's is what was measured.
+        "skew_max_ms": skew and skew.max_ms,
+        "skew_bound_ms": facts.skew_bound_ms,
+        "phases_s": list(facts.phases_s.items()),
+        "labels": list(facts.labels.items()),
+    }
+    return pa.Table.from_pylist([row], schema=FILE_SCHEMAS["runs"])

@@ -1,0 +1,107 @@
+"""From what two workers reported to one outcome a pair: figures, or the error that explains their lack."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from netcadence.pair import Pair
+from netcadence.record import PairOutcome
+from netcadence_worker.contract import Phase, Reason, ReportedError, RequestStatus, Role, SideStatus
+
+_LONGEST = 4_096
+
+
+def is_settled(status: RequestStatus) -> bool:
+    """Tell whether both workers have said their last word on a request."""
+    return all(status.side(role).phase.is_final for role in Role)
+
+
+def is_armed(status: RequestStatus) -> bool:
+    """Tell whether both workers stand ready to start."""
+    return all(status.side(role).phase is Phase.ARMED for role in Role)
+
+
+def has_failed(status: RequestStatus) -> bool:
+    """Tell whether at least one worker has given up on a request."""
+    return any(status.side(role).phase is Phase.FAILED for role in Role)
+
+
+def outcome_of(
+    pair: Pair,
+    status: RequestStatus | None,
+    *,
+    start: datetime | None = None,
+    lost: tuple[Role, str] | None = None,
+    otherwise: ReportedError | None = None,
+) -> PairOutcome:
+    """Decide what became of a pair.
+
+    Args:
+        status: What its workers reported; None if the request was never seen.
+        start: The published start of its round, by the reference worker's clock.
+        lost: The worker that was lost while the request was open, and why.
+        otherwise: The error to give where neither worker gave a reason.
+
+    Returns:
+        Figures if both sides succeeded; otherwise the cause: a lost worker before all else, then the first
+        side to fail for a reason of its own.
+    """
+    status = status or RequestStatus()
+    client = status.side(Role.CLIENT)
+    succeeded = all(status.side(role).phase is Phase.SUCCEEDED for role in Role) and bool(status.results)
+    error = None if succeeded else _cause(status, lost, otherwise)
+    return PairOutcome(
+        pair=pair,
+        results=status.results if succeeded else (),
+        intervals=status.intervals if succeeded else (),
+        marks=status.marks if succeeded else (),
+        error=error,
+        tools={role: tool for role in Role if (tool := status.side(role).tool)},
+        started_at=client.started_at,
+        ended_at=client.ended_at,
+        clock=client.clock,
+        start_offset_s=start_offset_s(client, start),
+        outputs={role: output for role in Role if (output := status.side(role).output)},
+    )
+
+
+def start_offset_s(client: SideStatus, start: datetime | None) -> float | None:
+    """Return how many seconds after the published start a client's tool started.
+
+    The client's clock is corrected by its measured offset; a clock that was not measured is taken as it is.
+    """
+    if start is None or client.started_at is None:
+        return None
+    offset = timedelta(seconds=client.clock.offset if client.clock else 0.0)
+    return (client.started_at + offset - start).total_seconds()
+
+
+def _cause(
+    status: RequestStatus, lost: tuple[Role, str] | None, otherwise: ReportedError | None
+) -> ReportedError:
+    if lost:
+        return ReportedError(reason=Reason.POD_LOST, message=f"{lost[0]}: {lost[1]}"[:_LONGEST])
+    errors = sorted(
+        (
+            (side.error.reason is Reason.PEER_FAILED, _instant(side), f"{role}: ", side.error)
+            for role in Role
+            if (side := status.side(role)).error
+        ),
+        key=lambda entry: entry[:2],
+    )
+    if errors:
+        *_, role, error = errors[0]
+        return ReportedError(reason=error.reason, message=f"{role}{error.message}"[:_LONGEST])
+    if status.error:
+        return status.error
+    return otherwise or ReportedError(
+        reason=Reason.RESULT_MISSING, message=f"no report in time; last seen: {_last_seen(status)}"
+    )
+
+
+def _instant(side: SideStatus) -> float:
+    return side.ended_at.timestamp() if side.ended_at else float("inf")
+
+
+def _last_seen(status: RequestStatus) -> str:
+    return ", ".join(f"{role} {status.side(role).phase}" for role in Role)

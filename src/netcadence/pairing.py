@@ -1,0 +1,176 @@
+"""Who measures with whom: the plan of a run, from the workers that are there.
+
+A pair crosses nodes unless told otherwise, for two pods of one node never touch the network under test. The
+fullest node is paired first, with the node that it met least, so that load spreads over all node pairs, but
+never such that a pair that could have been made is lost. The client is the node that was client less often,
+so that load spreads over both directions.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netcadence.errors import PermanentError
+from netcadence.pair import Pair, WorkerPod
+
+
+class PairingError(PermanentError):
+    """The workers that are there cannot form the planned pairs; the text says what is missing."""
+
+
+class Placement(enum.StrEnum):
+    """Where a pair's two pods have to be."""
+
+    #: On two nodes.
+    CROSS_NODE = "cross-node"
+    #: On one node: the baseline that the network between nodes is compared with.
+    SAME_NODE = "same-node"
+    #: Across nodes as far as possible, the rest on one.
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What has to be there before a run can be planned.
+
+    Attributes:
+        workers: Ready worker pods.
+        nodes: Nodes they have to be on, at least.
+    """
+
+    workers: int
+    nodes: int
+
+
+def demand(pairs: int, placement: Placement) -> Demand:
+    """Return what `pairs` pairs of one client and one server each need."""
+    return Demand(workers=2 * pairs, nodes=2 if placement is Placement.CROSS_NODE else 1)
+
+
+def plan(
+    pods: Sequence[WorkerPod],
+    *,
+    pairs: int,
+    base_port: int,
+    placement: Placement = Placement.CROSS_NODE,
+    rounds: int = 1,
+    name: str = "the run",
+) -> tuple[Pair, ...]:
+    """Return `pairs` pairs for each round, each pod in at most one of them; the rounds repeat the same pairs.
+
+    The plan depends on the set of pods alone, not on their order. Every server is in one pair of a round, so
+    `base_port` serves all.
+
+    Args:
+        pods: Ready workers; more than needed is fine.
+        pairs: Pairs in each round.
+        base_port: Port of the first pair of a server.
+        placement: Where a pair's two pods have to be.
+        rounds: How often the pairs measure.
+        name: What is planned, for the error's text, such as the scenario's name.
+
+    Raises:
+        PairingError: Not all pairs can be made; never are fewer returned.
+    """
+    pool = _Pool(pods)
+    if placement is Placement.SAME_NODE:
+        matches = pool.within_nodes(pairs)
+    else:
+        matches = pool.across_nodes(pairs)
+        if placement is Placement.ANY:
+            matches += pool.within_nodes(pairs - len(matches))
+    if len(matches) < pairs:
+        raise PairingError(
+            _shortage(pods, pairs=pairs, possible=len(matches), placement=placement, name=name)
+        )
+    return tuple(
+        Pair(index=round_ * pairs + position, client=client, server=server, port=base_port, round=round_)
+        for round_ in range(rounds)
+        for position, (client, server) in enumerate(matches)
+    )
+
+
+class _Pool:
+    """The unpaired pods by node."""
+
+    def __init__(self, pods: Sequence[WorkerPod]) -> None:
+        ordered = sorted(set(pods))
+        self._left = Counter(pod.node for pod in ordered)
+        self._free = {node: iter([pod for pod in ordered if pod.node == node]) for node in self._left}
+        self._met: Counter[frozenset[str]] = Counter()
+        self._clients: Counter[str] = Counter()
+
+    def across_nodes(self, wanted: int) -> list[tuple[WorkerPod, WorkerPod]]:
+        """Take `wanted` pairs that cross nodes, or as many as there can be."""
+        total = self._left.total()
+        possible = min(wanted, total // 2, total - max(self._left.values(), default=0))
+        return [self._match(*self._crossing(left_over)) for left_over in reversed(range(possible))]
+
+    def within_nodes(self, wanted: int) -> list[tuple[WorkerPod, WorkerPod]]:
+        """Take `wanted` pairs that stay on a node, or as many as there can be."""
+        possible = min(wanted, sum(left // 2 for left in self._left.values()))
+        return [self._match(node, node) for node in (self._fullest() for _ in range(possible))]
+
+    def _fullest(self) -> str:
+        return min(self._left, key=lambda node: (-self._left[node], node))
+
+    def _crossing(self, left_over: int) -> tuple[str, str]:
+        """Return the next two nodes to pair, such that `left_over` more pairs can still be made."""
+        first = self._fullest()
+        others = (node for node, left in self._left.items() if left and node != first)
+        by_use = sorted(
+            others, key=lambda node: (self._met[frozenset((first, node))], -self._left[node], node)
+        )
+        return first, next(second for second in by_use if self._suffices(left_over, without=(first, second)))
+
+    def _suffices(self, pairs: int, *, without: tuple[str, str]) -> bool:
+        # The pairs exist if and only if the nodes can fill them together, none serving in more than all.
+        ends = sum(min(left - (node in without), pairs) for node, left in self._left.items())
+        return ends >= 2 * pairs
+
+    def _match(self, one: str, other: str) -> tuple[WorkerPod, WorkerPod]:
+        self._met[frozenset((one, other))] += 1
+        client, server = sorted((one, other), key=lambda node: (self._clients[node], node))
+        self._clients[client] += 1
+        self._left[one] -= 1
+        self._left[other] -= 1
+        return next(self._free[client]), next(self._free[server])
+
+
+def _shortage(
+    pods: Sequence[WorkerPod], *, pairs: int, possible: int, placement: Placement, name: str
+) -> str:
+    """Say what is needed, what is there, and what is therefore missing."""
+    wanted = demand(pairs, placement)
+    by_node = Counter(pod.node for pod in set(pods))
+    workers = by_node.total()
+    where = f"on at least {_count(wanted.nodes, 'node')}" if wanted.nodes > 1 else f"({placement})"
+    needs = f"{name} needs {_count(wanted.workers, 'worker')} {where}"
+    there = f"there {'is' if workers == 1 else 'are'} {workers} on {_count(len(by_node), 'node')}"
+    return f"{needs}; {there}: {_missing(by_node, pairs=pairs, possible=possible, placement=placement)}"
+
+
+def _missing(by_node: Counter[str], *, pairs: int, possible: int, placement: Placement) -> str:
+    if placement is not Placement.CROSS_NODE:
+        lacking = 2 * pairs - by_node.total()
+        if lacking > 0:
+            return f"{_count(lacking, 'worker')} missing"
+        return (
+            f"only {_count(possible, 'pair')} can stay on one node; nodes with an odd number leave one over"
+        )
+    # No node can serve in more pairs than there are, so that what it has beyond that does not count.
+    lacking = 2 * pairs - sum(min(left, pairs) for left in by_node.values())
+    crowded = [node for node, left in by_node.items() if left > pairs]
+    if len(by_node) == 1:
+        return (
+            f"no pair can cross nodes; {_count(lacking, 'worker')} missing on other nodes than {min(by_node)}"
+        )
+    elsewhere = f" on other nodes than {crowded[0]}, which has {by_node[crowded[0]]}" if crowded else ""
+    return f"only {_count(possible, 'pair')} can cross nodes; {_count(lacking, 'worker')} missing{elsewhere}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,179 @@
+"""What a run leaves behind: one outcome a pair, the run's facts, and the verdicts.
+
+Pairs planned = outcomes, always; an outcome holds figures or an error, never neither.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from netcadence.pair import Pair
+from netcadence_worker.contract import (
+    ClockReading,
+    Interval,
+    Mark,
+    RawOutput,
+    ReportedError,
+    Result,
+    Role,
+    ToolVersion,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PairOutcome:
+    """What became of one planned pair.
+
+    Attributes:
+        started_at: When the client's tool started, by the client's clock.
+        clock: The client's clock beside the reference worker's, where it was measured.
+        start_offset_s: Seconds from the published start to the client's start, corrected by `clock`.
+        outputs: What the tools printed, by role.
+    """
+
+    pair: Pair
+    results: tuple[Result, ...] = ()
+    intervals: tuple[Interval, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    error: ReportedError | None = None
+    tools: dict[Role, ToolVersion] = field(default_factory=dict)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    clock: ClockReading | None = None
+    start_offset_s: float | None = None
+    outputs: dict[Role, RawOutput] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if bool(self.results) == (self.error is not None):
+            raise ValueError(f"pair {self.pair.index}: an outcome holds either results or an error")
+
+    @property
+    def measured(self) -> bool:
+        return self.error is None
+
+    def value(self, metric: str) -> float | None:
+        return next((result.value for result in self.results if result.metric == metric), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """How far apart the pairs really started, over all rounds; milliseconds from the published start."""
+
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """A node as it was during the run."""
+
+    name: str
+    zone: str = ""
+    instance_type: str = ""
+    kernel: str = ""
+    os_image: str = ""
+    container_runtime: str = ""
+    kubelet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Everything about a run that is not a measurement.
+
+    Attributes:
+        scenario: Name, such as `tcp-1:1`; `config` holds the whole scenario as JSON.
+        skew_bound_ms: What the 99th percentile of the skew may be; what it was stands in `RunRecord.skew`.
+        network: How pods reach each other: `kubernetes`, `namespaces` or `loopback` (the last two embedded).
+        config_hash: SHA-256 of `config`, so that like is compared with like.
+    """
+
+    run_id: str
+    cluster: str
+    scenario: str
+    protocol: str
+    tool: str
+    started_at: datetime
+    ended_at: datetime
+    duration_s: int
+    planned_pairs: int
+    config: str
+    config_hash: str
+    skew_bound_ms: float
+    network: str = "kubernetes"
+    kubernetes_version: str = ""
+    cni: str = ""
+    mtu: int | None = None
+    netcadence_version: str = ""
+    nodes: tuple[NodeFacts, ...] = ()
+    phases_s: dict[str, float] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A finished (or interrupted) run, before it is judged."""
+
+    facts: RunFacts
+    outcomes: tuple[PairOutcome, ...]
+    skew: Skew | None
+
+    def __post_init__(self) -> None:
+        if len(self.outcomes) != self.facts.planned_pairs:
+            raise ValueError(
+                f"run {self.facts.run_id}: {self.facts.planned_pairs} pairs planned, "
+                f"{len(self.outcomes)} outcomes"
+            )
+
+    @property
+    def errors(self) -> tuple[PairOutcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.error is not None)
+
+
+class Verdict(enum.StrEnum):
+    """What a run, or one requirement of it, comes to. Only PASS is green."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One requirement and what became of it; a row of the verdict table.
+
+    Attributes:
+        suite: `data` for the suite that judges the data itself, `sla` for thresholds.
+        requirement: The threshold's name, such as `throughput_min_kbytes`.
+        statistic: What was taken over the pairs, such as `Perc50`.
+        value: The statistic, or None where there was nothing to take it of.
+        comparison: `>=`, `<=` or `==`, between value and threshold.
+        detail: A sentence for a person where the numbers do not say it all.
+    """
+
+    suite: str
+    requirement: str
+    metric: str
+    statistic: str
+    value: float | None
+    unit: str
+    comparison: str
+    threshold: float | None
+    verdict: Verdict
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on a run, with what it rests on.
+
+    Attributes:
+        docs: Address of the Great Expectations Data Docs page that shows it.
+    """
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    docs: str = ""

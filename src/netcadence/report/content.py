@@ -1,0 +1,159 @@
+"""What is said of a judged run, in words and order, whatever it is then written as."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from netcadence.record import Finding, Judgement, PairOutcome, RunRecord, Verdict
+from netcadence.report.figures import counted, figure, limit
+from netcadence_worker.contract import Mark, Reason
+from netcadence_worker.metrics import METRICS
+
+_MARKS: Final = {
+    Mark.CLOCKS_DISAGREE: "the clocks of both sides disagree: do not believe the one-way latency",
+    Mark.OUT_OF_ORDER: "datagrams arrived out of order",
+    Mark.CPU_BOUND: "the CPU may have been the limit, says the tool, and not the network",
+    Mark.TRUNCATED_READS: "datagrams were larger than the receiver's buffer, so that bytes are undercounted",
+    Mark.COARSE_CLOCK: "the tool's clock is coarser than what it measured",
+}
+#: Decimals that a tool prints: siege's 0.00 s is less than its clock can tell, and not a wait of nothing.
+_DECIMALS: Final = {("siege", "response_time"): 2}
+_ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+#: Lines of an error's message that are shown: the last ones, where tools say what went wrong.
+_LINES_SHOWN: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the verdict table, in words."""
+
+    metric: str
+    value: str
+    threshold: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark below the table."""
+
+    about: str
+    text: str
+
+
+def pairs(record: RunRecord) -> str:
+    """Return how many pairs were measured, of how many planned, such as `48/50`."""
+    planned = record.facts.planned_pairs
+    return f"{planned - len(record.errors)}/{planned}"
+
+
+def rows(record: RunRecord, judgement: Judgement) -> tuple[Row, ...]:
+    """Return a row for each threshold, one for all checks of the data together, and the run's own."""
+    thresholds = [finding for finding in judgement.findings if finding.suite != "data"]
+    checks = [finding for finding in judgement.findings if finding.suite == "data"]
+    found = [_threshold_row(finding, record.facts.tool) for finding in thresholds]
+    if checks:
+        passed = sum(check.verdict is Verdict.PASS for check in checks)
+        verdict = Verdict.PASS if passed == len(checks) else Verdict.INVALID
+        found.append(Row("Data checks", f"{passed} of {len(checks)}", "", verdict))
+    return (*found, Row("Run", "", "", judgement.verdict))
+
+
+def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
+    """Return what the numbers do not say: circumstances, skew, failed checks, errors by reason, marks."""
+    return (
+        Note("run", record.facts.run_id),
+        Note("setup", _setup(record)),
+        *_skew(record),
+        *_unmet(record, judgement),
+        *_errors(record),
+        *_marks(record),
+    )
+
+
+def readable(text: str) -> str:
+    """Return a tool's words without what would steer a terminal."""
+    plain = _ESCAPES.sub("", text)
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in plain).strip()
+
+
+def finding_name(finding: Finding) -> str:
+    """Return what a finding is about, in words, such as `Jitter Perc95`."""
+    metric = METRICS.get(finding.metric)
+    if metric is None or finding.suite == "data":
+        return finding.requirement.replace("_", " ")
+    # A ratio of two statistics has a name of its own.
+    return "Consistency" if "/" in finding.statistic else f"{metric.title} {finding.statistic}"
+
+
+def _threshold_row(finding: Finding, tool: str) -> Row:
+    name, decimals = finding_name(finding), _DECIMALS.get((tool, finding.metric), 0)
+    return Row(
+        metric=name[:1].upper() + name[1:],
+        value=figure(finding.value, finding.unit, beside=finding.threshold, decimals=decimals),
+        threshold=limit(finding.comparison, finding.threshold, finding.unit),
+        verdict=finding.verdict,
+    )
+
+
+def _setup(record: RunRecord) -> str:
+    facts = record.facts
+    tools = {f"{tool.name} {tool.version}" for outcome in record.outcomes for tool in outcome.tools.values()}
+    where = facts.cluster if facts.network in ("", "kubernetes") else f"{facts.cluster} ({facts.network})"
+    return " · ".join((where, ", ".join(sorted(tools)) or facts.tool, f"{facts.duration_s} s"))
+
+
+def _skew(record: RunRecord) -> Iterator[Note]:
+    skew, bound_ms = record.skew, record.facts.skew_bound_ms
+    if skew is None:
+        yield Note("skew", f"unknown: no pair reported its start; {limit('<=', bound_ms, 'ms')} is required")
+        return
+    figures = (("p50", skew.p50_ms), ("p99", skew.p99_ms), ("max", skew.max_ms))
+    measured = ", ".join(f"{name} {figure(value, 'ms', beside=bound_ms)}" for name, value in figures)
+    yield Note("skew", f"{measured} (p99 {limit('<=', bound_ms, 'ms')} is required)")
+
+
+def _unmet(record: RunRecord, judgement: Judgement) -> Iterator[Note]:
+    """Explain what failed; a threshold that has nothing to add stands in the table already."""
+    for finding in judgement.findings:
+        if finding.verdict is Verdict.PASS or not (finding.detail or finding.suite == "data"):
+            continue
+        row = _threshold_row(finding, record.facts.tool)
+        said = readable(finding.detail) or f"{row.value}, {row.threshold} is required"
+        yield Note(finding.verdict.lower(), f"{finding_name(finding)}: {said}")
+
+
+def _errors(record: RunRecord) -> Iterator[Note]:
+    """Group the failed pairs by reason, the commonest first, each with one message as an example."""
+    examples: dict[Reason, str] = {}
+    counts: Counter[Reason] = Counter()
+    for outcome in record.outcomes:
+        if outcome.error is not None:
+            reason = outcome.error.reason
+            counts[reason] += 1
+            examples.setdefault(reason, f"{_pair(outcome)}: {_last_lines(outcome.error.message)}")
+    for reason, count in counts.most_common():
+        yield Note("error", f"{counted(count, 'pair')} {reason}, such as {examples[reason]}")
+
+
+def _marks(record: RunRecord) -> Iterator[Note]:
+    counts = Counter(mark for outcome in record.outcomes for mark in set(outcome.marks))
+    for mark, count in counts.most_common():
+        yield Note("mark", f"{counted(count, 'pair')} {mark}: {_MARKS[mark]}")
+
+
+def _pair(outcome: PairOutcome) -> str:
+    client, server = outcome.pair.client, outcome.pair.server
+    name = f"pair {outcome.pair.index}"
+    if not client.name or not server.name:
+        return name
+    return f"{name}, {client.name} ({client.node}) → {server.name} ({server.node})"
+
+
+def _last_lines(message: str) -> str:
+    lines = [line for line in readable(message).splitlines() if line.strip()]
+    return "\n".join(["…"] * (len(lines) > _LINES_SHOWN) + lines[-_LINES_SHOWN:])

@@ -1,0 +1,76 @@
+"""The verdict for a machine: plain values that JSON can hold, in the catalogue's units."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from netcadence.record import Finding, Judgement, PairOutcome, RunRecord
+
+
+def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
+    """Return a run and its verdict as a document.
+
+    Keys: `run_id`, `cluster`, `scenario`, `protocol`, `tool`, `network`, `started_at` and `ended_at`
+    (RFC 3339, UTC), `duration_s`, `verdict`, `pairs` (planned, measured), `skew_ms` (p50, p99, max, bound;
+    null where nothing was measured), `findings`, `errors` (one a failed pair), `marks` (pairs by mark),
+    `phases_s`, `config_hash`, `data_docs`. What is no number is null.
+    """
+    facts, skew = record.facts, record.skew
+    return {
+        "run_id": facts.run_id,
+        "cluster": facts.cluster,
+        "scenario": facts.scenario,
+        "protocol": facts.protocol,
+        "tool": facts.tool,
+        "network": facts.network,
+        "started_at": _instant(facts.started_at),
+        "ended_at": _instant(facts.ended_at),
+        "duration_s": facts.duration_s,
+        "verdict": str(judgement.verdict),
+        "pairs": {"planned": facts.planned_pairs, "measured": facts.planned_pairs - len(record.errors)},
+        "skew_ms": {
+            "p50": skew and skew.p50_ms,
+            "p99": skew and skew.p99_ms,
+            "max": skew and skew.max_ms,
+            "bound": facts.skew_bound_ms,
+        },
+        "findings": [_finding(finding) for finding in judgement.findings],
+        "errors": [_error(outcome) for outcome in record.errors],
+        "marks": Counter(str(mark) for outcome in record.outcomes for mark in set(outcome.marks)),
+        "phases_s": facts.phases_s,
+        "config_hash": facts.config_hash,
+        "data_docs": judgement.docs,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return asdict(finding) | {
+        "value": _number(finding.value),
+        "threshold": _number(finding.threshold),
+        "verdict": str(finding.verdict),
+    }
+
+
+def _error(outcome: PairOutcome) -> dict[str, Any]:
+    pair, error = outcome.pair, outcome.error
+    return {
+        "pair": pair.index,
+        "round": pair.round,
+        "client": {"pod": pair.client.name, "node": pair.client.node},
+        "server": {"pod": pair.server.name, "node": pair.server.node},
+        "reason": error and str(error.reason),
+        "message": error and error.message,
+    }
+
+
+def _instant(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _number(value: float | None) -> float | None:
+    # JSON knows neither infinity nor NaN.
+    return value if value is not None and math.isfinite(value) else None

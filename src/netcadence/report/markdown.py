@@ -1,0 +1,51 @@
+"""The verdict in Markdown, for a page."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from netcadence.record import Judgement, RunRecord, Verdict
+from netcadence.report import content
+
+_MEANINGFUL: Final = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def as_markdown(record: RunRecord, judgement: Judgement, *, lake: str = "") -> str:
+    """Return a run's verdict as Markdown: a heading, the table, the notes, the addresses of the evidence.
+
+    Addresses stand as text that can be copied: from a page of another origin, browsers open no file.
+    """
+    facts = record.facts
+    parts = [
+        f"## {judgement.verdict}: {_escaped(facts.scenario)} on {_escaped(facts.cluster)}",
+        f"{content.pairs(record)} pairs measured, started {facts.started_at:%Y-%m-%d %H:%M:%S} UTC",
+        _table(record, judgement),
+        "\n".join(_item(note) for note in content.notes(record, judgement)),
+    ]
+    addresses = (("Data Docs", judgement.docs), ("Lake", lake))
+    parts += [f"{what}: `{address}`" for what, address in addresses if address]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(record: RunRecord, judgement: Judgement) -> str:
+    lines = ["| Metric | Value | Threshold | Verdict |", "|:--|--:|--:|:--|"]
+    for row in content.rows(record, judgement):
+        # What is not green is bold.
+        verdict = row.verdict if row.verdict is Verdict.PASS else f"**{row.verdict}**"
+        cells = (_escaped(row.metric), _escaped(row.value), _escaped(row.threshold), verdict)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _item(note: content.Note) -> str:
+    first, *more = note.text.splitlines()
+    lines = [f"- **{note.about}**: {_escaped(first)}"]
+    if more:
+        # An indented block shows a tool's lines as they are.
+        lines += ["", *(f"      {line}" for line in more)]
+    return "\n".join(lines)
+
+
+def _escaped(text: str) -> str:
+    return _MEANINGFUL.sub(r"\\\1", text)

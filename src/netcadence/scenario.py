@@ -1,0 +1,192 @@
+"""Scenarios: what is measured, between how many pods, for how long. One YAML file each."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from netcadence import document, pairing
+from netcadence.errors import InvalidInputError
+from netcadence.pairing import Demand, Placement
+from netcadence_worker.contract import (
+    HTTP_PORT,
+    IPERF_PORT,
+    TOOLS_OF,
+    Port,
+    Protocol,
+    Tool,
+    ToolOptions,
+)
+
+_SUFFIXES: Final = (".yaml", ".yml")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_Quantity = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(m|k|M|G|Ki|Mi|Gi)?$")]
+
+
+class WorkerResources(_Strict):
+    """The pods that make the traffic.
+
+    Requests are small, so that a hundred workers fit on a small cluster. There is a memory limit and no CPU
+    limit: a CPU limit throttles the generator and is then measured in place of the network.
+    """
+
+    image: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\w.:/@-]+$")] = "netcadence-worker"
+    cpu_request: _Quantity = "50m"
+    memory_request: _Quantity = "64Mi"
+    memory_limit: _Quantity = "256Mi"
+    #: Seconds until all workers have to be ready; covers pulling the image on every node.
+    ready_timeout_s: Annotated[int, Field(ge=1, le=3_600)] = 180
+
+
+def _default_port(data: Mapping[str, Any]) -> int:
+    return HTTP_PORT if data.get("protocol") in (Protocol.HTTP, Protocol.GRPC) else IPERF_PORT
+
+
+def _as_many_as_clients(data: Mapping[str, Any]) -> int:
+    return int(data.get("clients", 1))
+
+
+class Scenario(_Strict):
+    """One benchmark.
+
+    Attributes:
+        name: Identifier in results, SLA files and on the command line, such as `tcp-50:50`.
+        title: A few words for a list.
+        purpose: What the figures tell, for a person who chooses.
+        clients: Client pods; as many as there are servers, for each pair is one of both.
+        servers: Server pods.
+        rounds: How often the same pairs measure, one time after another.
+        duration_s: Seconds of traffic in a round.
+        streams: Parallel streams (iperf) or simulated users (siege) in each pair.
+        port: Port of the first listener of a server; by default 5001, for HTTP 5301.
+        placement: Where a pair's two pods have to be.
+        arm_timeout_s: Seconds within which both sides of a pair have to be armed.
+        report_timeout_s: Seconds after the end of the traffic until a missing report counts as missing.
+        skew_max_ms: Most that the 99th percentile of the distance from the common start may be. The default
+            of 100 ms is 1 % of 10 s of traffic: hardly a pair is alone on the network for longer than that.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9.:-]*$")]
+    title: Annotated[str, Field(min_length=1, max_length=80)]
+    purpose: Annotated[str, Field(max_length=500)] = ""
+    protocol: Protocol
+    tool: Tool
+    clients: Annotated[int, Field(ge=1, le=10_000)] = 1
+    servers: Annotated[int, Field(ge=1, le=10_000, default_factory=_as_many_as_clients)]
+    rounds: Annotated[int, Field(ge=1, le=10_000)] = 1
+    duration_s: Annotated[int, Field(ge=1, le=3_600)] = 10
+    streams: Annotated[int, Field(ge=1, le=128)] = 1
+    port: Annotated[Port, Field(default_factory=_default_port)]
+    options: ToolOptions = ToolOptions()
+    placement: Placement = Placement.CROSS_NODE
+    arm_timeout_s: Annotated[int, Field(ge=1, le=600)] = 10
+    report_timeout_s: Annotated[int, Field(ge=1, le=600)] = 15
+    skew_max_ms: Annotated[float, Field(gt=0, le=60_000, allow_inf_nan=False)] = 100.0
+    worker: WorkerResources = WorkerResources()
+
+    @field_validator("tool")
+    @classmethod
+    def _makes_the_protocol(cls, tool: Tool, info: ValidationInfo) -> Tool:
+        protocol = info.data.get("protocol")
+        if protocol is not None and tool not in TOOLS_OF[protocol]:
+            allowed = ", ".join(sorted(TOOLS_OF[protocol]))
+            raise ValueError(f"cannot make {protocol} traffic; allowed: {allowed}")
+        return tool
+
+    @field_validator("servers")
+    @classmethod
+    def _one_for_each_client(cls, servers: int, info: ValidationInfo) -> int:
+        clients = info.data.get("clients")
+        if clients is not None and servers != clients:
+            raise ValueError(
+                f"clients and servers are paired one to one; allowed: {clients}, as many as clients"
+            )
+        return servers
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Self:
+        for name in ToolOptions.model_fields:
+            if name != self.tool and getattr(self.options, name) is not None:
+                message = f"is for another tool; allowed: options.{self.tool}"
+                raise document.RefusalError(f"options.{name}", None, message)
+        if self.protocol is Protocol.UDP and self.tool is Tool.IPERF and self._bandwidth is None:
+            message = "is missing; UDP sends at a stated rate, in bits/s for each stream"
+            raise document.RefusalError("options.iperf.bandwidth", None, message)
+        return self
+
+    @property
+    def _bandwidth(self) -> int | None:
+        return self.options.iperf.bandwidth if self.options.iperf else None
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that measure at the same time."""
+        return self.clients
+
+    @property
+    def planned_pairs(self) -> int:
+        """Pairs over all rounds: as many outcomes as a run has."""
+        return self.pairs * self.rounds
+
+    @property
+    def demand(self) -> Demand:
+        """Workers and nodes that have to be there."""
+        return pairing.demand(self.pairs, self.placement)
+
+    @property
+    def config(self) -> str:
+        """The whole scenario as JSON, defaults included, always in the same spelling."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def config_hash(self) -> str:
+        """SHA-256 of `config`."""
+        return hashlib.sha256(self.config.encode()).hexdigest()
+
+
+def load(path: str | Path) -> Scenario:
+    """Read a scenario from a YAML file.
+
+    Raises:
+        InvalidInputError: The file is not a scenario; the text names file, field, value and what is allowed.
+    """
+    return document.read(Path(path), Scenario)
+
+
+@functools.cache
+def shipped() -> tuple[Scenario, ...]:
+    """Return the scenarios that come with netcadence, the small ones first, then by protocol."""
+    order = list(Protocol)
+    with importlib.resources.as_file(importlib.resources.files("netcadence") / "scenarios") as folder:
+        scenarios = [load(path) for path in folder.glob("*.yaml")]
+    return tuple(sorted(scenarios, key=lambda each: (each.pairs, order.index(each.protocol), each.name)))
+
+
+def find(name_or_path: str) -> Scenario:
+    """Return the shipped scenario of that name, or the one in that YAML file.
+
+    Raises:
+        InvalidInputError: There is neither; the text lists what there is.
+    """
+    if name_or_path.endswith(_SUFFIXES):
+        return load(name_or_path)
+    known = {scenario.name: scenario for scenario in shipped()}
+    if name_or_path in known:
+        return known[name_or_path]
+    hint = document.closest(name_or_path, known)
+    raise InvalidInputError(
+        f"scenario {name_or_path!r} is not known{hint}; allowed: {', '.join(known)}, "
+        "or the path of a .yaml file"
+    )

@@ -1,0 +1,244 @@
+"""Service level agreements: what the figures of a scenario have to reach, in words that a person can edit."""
+
+from __future__ import annotations
+
+import enum
+import fnmatch
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from netcadence import document
+from netcadence.errors import InvalidInputError
+from netcadence.scenario import Scenario
+from netcadence.statistics import CONSISTENCY, PERC50, PERC95, Statistic
+from netcadence_worker.metrics import METRICS, POSITIONS, Metric
+
+#: The thresholds that hold where no others are named.
+DEFAULT: Final = Path(__file__).resolve().parents[2] / "expectations" / "default.yaml"
+
+
+class Comparison(enum.StrEnum):
+    """What stands between value and threshold."""
+
+    AT_LEAST = ">="
+    AT_MOST = "<="
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the vocabulary: a threshold's name and what it means.
+
+    Attributes:
+        metric: What is judged; the threshold is in its unit unless the statistic is a ratio.
+        statistic: What is taken over the pairs unless the file says otherwise.
+        highest: Largest threshold that makes sense.
+    """
+
+    name: str
+    metric: Metric
+    comparison: Comparison
+    statistic: Statistic
+    highest: float
+
+    @property
+    def unit(self) -> str:
+        return "" if self.statistic.is_ratio else self.metric.unit
+
+    @property
+    def number(self) -> str:
+        """What the threshold is, in words."""
+        return "a ratio, from 0 to 1" if self.statistic.is_ratio else f"a number, in {self.metric.unit}"
+
+    def statistic_named(self, text: str | None) -> Statistic:
+        """Return the statistic that a file names for this term, by default the term's own.
+
+        Raises:
+            RefusalError: There is no such statistic, or it makes no sense here.
+        """
+        if text is None:
+            return self.statistic
+        try:
+            statistic = Statistic.parse(text)
+        except ValueError as error:
+            raise document.RefusalError("statistic", text, f"is not known; {self._allowed}") from error
+        if statistic.is_ratio != self.statistic.is_ratio:
+            raise document.RefusalError("statistic", text, f"cannot be taken here; {self._allowed}")
+        return statistic
+
+    @property
+    def _allowed(self) -> str:
+        return f"allowed: {CONSISTENCY if self.statistic.is_ratio else 'Perc01 to Perc100'}"
+
+    def obstacle(self, scenario: Scenario) -> str | None:
+        """Say why the term cannot be asked of `scenario`, or None where it can."""
+        if self.metric.name not in POSITIONS.get(scenario.protocol, ()):
+            return f"{scenario.protocol} does not yield {self.metric.name}"
+        if self.statistic.is_ratio and scenario.planned_pairs == 1:
+            return "one pair is always consistent with itself"
+        return None
+
+
+def _term(name: str, metric: str, comparison: Comparison, statistic: Statistic) -> Term:
+    declared = METRICS[metric]
+    return Term(name, declared, comparison, statistic, 1.0 if statistic.is_ratio else declared.highest)
+
+
+VOCABULARY: Final[dict[str, Term]] = {
+    term.name: term
+    for term in (
+        _term("throughput_min_kbytes", "throughput", Comparison.AT_LEAST, PERC50),
+        _term("jitter_max_ms", "jitter", Comparison.AT_MOST, PERC95),
+        _term("packet_loss_max_percent", "packet_loss", Comparison.AT_MOST, PERC95),
+        _term("latency_max_ms", "latency_avg", Comparison.AT_MOST, PERC95),
+        _term("response_time_max_sec", "response_time", Comparison.AT_MOST, PERC95),
+        _term("consistency_min", "throughput", Comparison.AT_LEAST, CONSISTENCY),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A threshold as it applies to one scenario."""
+
+    term: Term
+    threshold: float
+    statistic: Statistic
+
+    @property
+    def name(self) -> str:
+        return self.term.name
+
+    @property
+    def metric(self) -> Metric:
+        return self.term.metric
+
+    @property
+    def comparison(self) -> Comparison:
+        return self.term.comparison
+
+    @property
+    def unit(self) -> str:
+        return self.term.unit
+
+
+class _Threshold(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+    statistic: str | None = None
+
+
+class _Thresholds(BaseModel):
+    """What is asked of the scenarios of one pattern; `VOCABULARY` says what each word means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    throughput_min_kbytes: _Threshold | None = None
+    jitter_max_ms: _Threshold | None = None
+    packet_loss_max_percent: _Threshold | None = None
+    latency_max_ms: _Threshold | None = None
+    response_time_max_sec: _Threshold | None = None
+    consistency_min: _Threshold | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _bare_number(cls, content: object, info: ValidationInfo) -> object:
+        if isinstance(content, Mapping):
+            return content
+        if isinstance(content, bool) or not isinstance(content, int | float):
+            raise ValueError(f"allowed: {_term_of(info).number}, or a mapping of value and statistic")  # noqa: TRY004 - pydantic turns it into a refusal
+        return {"value": content}
+
+    @field_validator("*")
+    @classmethod
+    def _makes_sense(cls, threshold: _Threshold, info: ValidationInfo) -> _Threshold:
+        term = _term_of(info)
+        if threshold.value > term.highest:
+            raise document.RefusalError(
+                "value", threshold.value, f"is too large; allowed: up to {term.highest:g}"
+            )
+        if threshold.value == 0 and term.comparison is Comparison.AT_LEAST:
+            raise document.RefusalError("value", threshold.value, "is always reached; allowed: more than 0")
+        term.statistic_named(threshold.statistic)
+        return threshold
+
+    def items(self) -> Iterator[tuple[Term, _Threshold]]:
+        """Yield what is asked, by term."""
+        for name, term in VOCABULARY.items():
+            threshold: _Threshold | None = getattr(self, name)
+            if threshold is not None:
+                yield term, threshold
+
+
+def _term_of(info: ValidationInfo) -> Term:
+    return VOCABULARY[str(info.field_name)]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scenarios: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[a-z0-9.:*?\[\]!-]{1,63}$")], _Thresholds], Field(min_length=1)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sla:
+    """The thresholds of one file.
+
+    Attributes:
+        source: The file, for messages.
+        entries: What is asked, by scenario name or pattern (`*`, `?`, `[…]`), in the file's order.
+    """
+
+    source: Path
+    entries: Mapping[str, _Thresholds]
+
+    def requirements_for(self, scenario: Scenario) -> tuple[Requirement, ...]:
+        """Return what is asked of `scenario`, in the vocabulary's order.
+
+        Every entry that matches counts. Where several give the same threshold, the scenario's own name wins
+        over patterns, and of two patterns the later one. What the scenario cannot yield is passed over under
+        a pattern, such as jitter of TCP under `*`.
+
+        Raises:
+            InvalidInputError: An entry with the scenario's own name asks for what it cannot yield.
+        """
+        found: dict[str, Requirement] = {}
+        for pattern, thresholds in self._matching(scenario.name):
+            for term, threshold in thresholds.items():
+                obstacle = term.obstacle(scenario)
+                if obstacle is None:
+                    found[term.name] = Requirement(
+                        term, threshold.value, term.statistic_named(threshold.statistic)
+                    )
+                elif pattern == scenario.name:
+                    allowed = (each.name for each in VOCABULARY.values() if each.obstacle(scenario) is None)
+                    raise InvalidInputError(
+                        f"{self.source}: scenarios.{pattern}.{term.name}: {obstacle}; "
+                        f"allowed: {', '.join(allowed)}"
+                    )
+        return tuple(found[name] for name in VOCABULARY if name in found)
+
+    def _matching(self, name: str) -> list[tuple[str, _Thresholds]]:
+        patterns = [entry for entry in self.entries.items() if fnmatch.fnmatchcase(name, entry[0])]
+        return sorted(patterns, key=lambda entry: entry[0] == name)
+
+
+def load(path: str | Path) -> Sla:
+    """Read thresholds from a YAML file.
+
+    Raises:
+        InvalidInputError: The file does not hold thresholds; the text names file, field and what is allowed.
+    """
+    path = Path(path)
+    return Sla(path, document.read(path, _File).scenarios)
+
+
+def default() -> Sla:
+    """Return the thresholds of `expectations/default.yaml`."""
+    return load(DEFAULT)

@@ -1,0 +1,168 @@
+"""Scenarios, shipped and written by people."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from netcadence import scenario
+from netcadence.errors import InvalidInputError
+from netcadence.pairing import Demand, Placement
+from netcadence_worker.contract import Protocol, Tool
+
+MINIMAL = "name: mine\ntitle: Mine\nprotocol: TCP\ntool: iperf\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_acceptance_scenarios_are_shipped_small_ones_first():
+    names = [each.name for each in scenario.shipped()]
+    assert names == ["tcp-1:1", "udp-1:1", "http-1:1", "tcp-50:50", "udp-50:50", "http-50:50"]
+
+
+@pytest.mark.parametrize("shipped", scenario.shipped(), ids=lambda each: each.name)
+def test_a_shipped_scenario_measures_for_ten_seconds_across_nodes_and_says_what_for(shipped):
+    assert (shipped.duration_s, shipped.rounds, shipped.placement) == (10, 1, Placement.CROSS_NODE)
+    assert shipped.purpose
+    assert shipped.demand == Demand(workers=2 * shipped.pairs, nodes=2)
+
+
+@pytest.mark.parametrize("shipped", scenario.shipped(), ids=lambda each: each.name)
+def test_a_shipped_scenario_is_found_by_its_name_and_its_file_is_named_for_it(shipped):
+    assert scenario.find(shipped.name) is shipped
+    folder = Path(scenario.__file__).parent / "scenarios"
+    assert scenario.load(folder / f"{shipped.name.replace(':', '-')}.yaml") == shipped
+
+
+@pytest.mark.parametrize(("name", "port"), [("tcp-1:1", 5001), ("udp-1:1", 5001), ("http-1:1", 5301)])
+def test_ports_are_those_that_upstream_uses(name, port):
+    assert scenario.find(name).port == port
+
+
+def test_udp_scenarios_state_their_rate():
+    assert {scenario.find(name).options.iperf.bandwidth for name in ("udp-1:1", "udp-50:50")} == {1_000_000}
+
+
+def test_a_minimal_file_gets_its_defaults(write):
+    mine = scenario.find(str(write(MINIMAL)))
+    assert (mine.protocol, mine.tool, mine.pairs, mine.port) == (Protocol.TCP, Tool.IPERF, 1, 5001)
+    assert (mine.skew_max_ms, mine.arm_timeout_s) == (100, 10)
+
+
+def test_servers_are_as_many_as_clients_unless_said_otherwise(write):
+    assert scenario.load(write(MINIMAL + "clients: 7\n")).servers == 7
+
+
+def test_planned_pairs_count_every_round(write):
+    assert scenario.load(write(MINIMAL + "clients: 7\nrounds: 3\n")).planned_pairs == 21
+
+
+def test_the_configuration_reads_back_as_the_same_scenario_and_its_hash_is_of_it():
+    chosen = scenario.find("udp-50:50")
+    assert scenario.Scenario.model_validate_json(chosen.config) == chosen
+    assert chosen.config_hash == hashlib.sha256(chosen.config.encode()).hexdigest()
+    assert json.loads(chosen.config)["options"]["iperf"]["bandwidth"] == 1_000_000
+
+
+def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
+    with pytest.raises(InvalidInputError) as caught:
+        scenario.find("tcp-50:5")
+    text = str(caught.value)
+    assert "'tcp-50:5' is not known (did you mean 'tcp-50:50'?)" in text
+    assert "allowed: tcp-1:1, udp-1:1, http-1:1, tcp-50:50, udp-50:50, http-50:50" in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ("duration_s: -5", "duration_s: -5: should be greater than or equal to 1"),
+        ("duration_s: ten", "duration_s: 'ten': should be a valid integer"),
+        ("duration_s: 99999", "duration_s: 99999: should be less than or equal to 3600"),
+        ("clients: 0", "clients: 0: should be greater than or equal to 1"),
+        ("clients: 2\nservers: 3", "servers: 3: clients and servers are paired one to one; allowed: 2"),
+        ("placement: anywhere", "placement: 'anywhere': allowed: 'cross-node', 'same-node' or 'any'"),
+        ("port: 80", "port: 80: should be greater than or equal to 1024"),
+        ("skew_max_ms: .nan", "skew_max_ms: nan: should be"),
+        ("duratoin_s: 5", "duratoin_s: unknown key (did you mean 'duration_s'?); allowed here: name, title"),
+        (
+            "options: {iperf: {bandwith: 5}}",
+            "options.iperf.bandwith: unknown key (did you mean 'bandwidth'?); allowed here: bandwidth",
+        ),
+        (
+            "options: {iperf: {bandwidth: 5}}",
+            "options.iperf.bandwidth: 5: should be greater than or equal to 1000",
+        ),
+        ("options: {siege: {delay: 1}}", "options.siege: is for another tool; allowed: options.iperf"),
+        ("worker: {cpu_request: lots}", "worker.cpu_request: 'lots': String should match pattern"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_value_and_what_is_allowed(write, wrong, complaint):
+    path = write(f"{MINIMAL}{wrong}\n")
+    with pytest.raises(InvalidInputError) as caught:
+        scenario.load(path)
+    assert str(caught.value).startswith(f"{path}: {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("instead", "complaint"),
+    [
+        (
+            "protocol: TCCP\ntool: iperf",
+            "protocol: 'TCCP': allowed: 'TCP', 'UDP', 'HTTP' or 'GRPC' (did you mean 'TCP'?)",
+        ),
+        ("protocol: TCP\ntool: siege", "tool: 'siege': cannot make TCP traffic; allowed: iperf, iperf3"),
+        ("protocol: TCP", "tool: is missing"),
+        ("protocol: UDP\ntool: iperf", "options.iperf.bandwidth: is missing; UDP sends at a stated rate"),
+    ],
+)
+def test_a_protocol_and_its_tool_have_to_fit(write, instead, complaint):
+    path = write(f"name: mine\ntitle: Mine\n{instead}\n")
+    with pytest.raises(InvalidInputError) as caught:
+        scenario.load(path)
+    assert f"{path}: {complaint}" in str(caught.value)
+
+
+def test_everything_wrong_is_said_at_once(write):
+    with pytest.raises(InvalidInputError) as caught:
+        scenario.load(write(MINIMAL + "duration_s: 0\nrounds: 0\n"))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name: mine\ntitle: [a, b\nprotocol: TCP\n", "line 3, column 9: "),
+        ("name: mine\n\ttitle: x\n", "line 2, column 1: found character '\\t'"),
+        (MINIMAL + "tool: iperf3\n", "line 5, column 1: the key 'tool' is given twice"),
+        ("name: !!python/object:os.system x\n", "line 1, column 7: could not determine a constructor"),
+        ("", "holds nothing, not a mapping of name, title, purpose, protocol"),
+        ("- name: mine\n", "holds a list, not a mapping"),
+        ("just words\n", "holds the single value 'just words', not a mapping"),
+    ],
+)
+def test_malformed_yaml_is_refused_with_its_place(write, text, complaint):
+    path = write(text)
+    with pytest.raises(InvalidInputError) as caught:
+        scenario.load(path)
+    assert str(caught.value).startswith(f"{path}: {complaint}")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"absent\.yaml: cannot be read: No such file or directory"):
+        scenario.find(str(tmp_path / "absent.yaml"))
+
+
+def test_text_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"title: caf\xe9\n")
+    with pytest.raises(InvalidInputError, match="is not UTF-8 text"):
+        scenario.load(path)
