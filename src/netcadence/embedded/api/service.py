@@ -1,0 +1,76 @@
+"""What request handlers share: the store, who decides about access, where logs come from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from netcadence.embedded.api.access import AllowAll, Authenticator, Authorizer, denied
+from netcadence.embedded.api.faults import Faults
+from netcadence.embedded.api.paging import Pages
+from netcadence.embedded.api.status import ApiError, Object
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from netcadence.embedded.api.access import Identity
+    from netcadence.embedded.api.store import Store
+    from netcadence.embedded.api.target import Attributes
+
+
+class LogProvider(Protocol):
+    """Gives what a container printed; raises ApiError at the call when there is nothing to read."""
+
+    def __call__(
+        self, pod: Object, container: str, *, follow: bool, tail: int | None, previous: bool
+    ) -> AsyncIterator[bytes]: ...
+
+
+def no_logs(
+    pod: Object, container: str, *, follow: bool, tail: int | None, previous: bool
+) -> AsyncIterator[bytes]:
+    """Refuse: there are no nodes that could have logs."""
+    del container, follow, tail, previous
+    raise ApiError(503, "ServiceUnavailable", f"no node keeps logs of pod {pod['metadata']['name']}")
+
+
+@dataclass(slots=True)
+class Service:
+    """One API server's parts.
+
+    Attributes:
+        flowing: Watches send only while this is set; without, they are silent as on a server going down.
+        bookmark_interval_s: How often a watch that allows bookmarks gets one.
+    """
+
+    store: Store
+    authenticator: Authenticator
+    authorizer: Authorizer = field(default_factory=AllowAll)
+    logs: LogProvider = no_logs
+    faults: Faults = field(default_factory=Faults)
+    pages: Pages = field(default_factory=Pages)
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    bookmark_interval_s: float = 60.0
+
+
+def service_of(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def identity_of(request: Request) -> Identity:
+    identity: Identity = request.scope["identity"]
+    return identity
+
+
+def require_access(request: Request, attributes: Attributes) -> None:
+    """Let the authoriser decide.
+
+    Raises:
+        ApiError: The identity may not do this (403).
+    """
+    identity = identity_of(request)
+    if not service_of(request).authorizer.authorize(identity, attributes):
+        raise denied(identity, attributes)

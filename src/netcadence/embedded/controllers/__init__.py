@@ -1,0 +1,47 @@
+"""What keeps the embedded cluster as its objects say: deployments, replica sets, owners, namespaces.
+
+What belongs here: loops that read and write the store, as controllers of Kubernetes do. What must not:
+anything that knows of HTTP, of nodes or of processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Protocol
+
+from netcadence.embedded.controllers.deployment import DeploymentController
+from netcadence.embedded.controllers.events import EventExpiry
+from netcadence.embedded.controllers.garbage import GarbageCollector
+from netcadence.embedded.controllers.namespace import NamespaceController
+from netcadence.embedded.controllers.replica_set import ReplicaSetController
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from netcadence.embedded.api.store import Store
+
+
+class Controller(Protocol):
+    """Something that works until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+
+@contextlib.asynccontextmanager
+async def run_controllers(store: Store) -> AsyncIterator[None]:
+    """Run all controllers while the context lasts."""
+    controllers: list[Controller] = [
+        NamespaceController(store),
+        GarbageCollector(store),
+        ReplicaSetController(store),
+        DeploymentController(store),
+        EventExpiry(store),
+    ]
+    tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in controllers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

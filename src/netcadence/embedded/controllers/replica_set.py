@@ -1,0 +1,108 @@
+"""ReplicaSets: as many pods of a template as are asked for."""
+
+from __future__ import annotations
+
+import copy
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from netcadence.embedded.api.store import ApiError
+from netcadence.embedded.controllers.ownership import controlled_by, controller_of, controller_reference
+from netcadence.embedded.controllers.reconciler import Key, Reconciler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netcadence.embedded.api.store import Object
+
+REPLICA_SETS: Final = "replicasets.apps"
+
+
+class ReplicaSetController(Reconciler):
+    """Makes missing pods, deletes those that are too many, counts the rest."""
+
+    resources = (REPLICA_SETS, "pods")
+
+    def keys(self, resource: str, obj: Mapping[str, Any]) -> Iterable[Key]:
+        metadata = obj["metadata"]
+        if resource == REPLICA_SETS:
+            return [(metadata["namespace"], metadata["name"])]
+        owner = controller_of(obj)
+        return [(metadata["namespace"], owner["name"])] if owner and owner["kind"] == "ReplicaSet" else []
+
+    def reconcile(self, key: Key) -> None:
+        namespace, name = key
+        try:
+            replica_set = self.store.revision(REPLICA_SETS, name, namespace).content
+        except ApiError:
+            return
+        pods = [pod for pod in controlled_by(self.store, "pods", replica_set) if not _is_finished(pod)]
+        staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        if "deletionTimestamp" not in replica_set["metadata"]:
+            self._adjust(replica_set, staying)
+        self._report(replica_set)
+
+    def _adjust(self, replica_set: Mapping[str, Any], pods: list[Mapping[str, Any]]) -> None:
+        missing = replica_set["spec"]["replicas"] - len(pods)
+        for _ in range(missing):
+            self.store.create("pods", _pod_of(replica_set))
+        for pod in sorted(pods, key=_worth)[: max(-missing, 0)]:
+            self.store.delete("pods", pod["metadata"]["name"], pod["metadata"]["namespace"])
+
+    def _report(self, replica_set: Mapping[str, Any]) -> None:
+        metadata = replica_set["metadata"]
+        pods = [
+            pod
+            for pod in controlled_by(self.store, "pods", replica_set)
+            if "deletionTimestamp" not in pod["metadata"] and not _is_finished(pod)
+        ]
+        ready = sum(is_ready(pod) for pod in pods)
+        status: Object = {
+            "replicas": len(pods),
+            "fullyLabeledReplicas": len(pods),
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "observedGeneration": metadata["generation"],
+        }
+        status = {
+            key: value for key, value in status.items() if value or key in ("replicas", "observedGeneration")
+        }
+        if status != replica_set.get("status"):
+            self.store.mutate(
+                REPLICA_SETS,
+                metadata["name"],
+                metadata["namespace"],
+                lambda obj: obj.update(status=status),
+                subresource="status",
+            )
+
+
+def _pod_of(replica_set: Mapping[str, Any]) -> Object:
+    template = copy.deepcopy(replica_set["spec"]["template"])
+    metadata = template.get("metadata") or {}
+    return {
+        "metadata": {
+            "generateName": f"{replica_set['metadata']['name'][:57]}-",
+            "namespace": replica_set["metadata"]["namespace"],
+            "labels": metadata.get("labels") or {},
+            "annotations": metadata.get("annotations") or {},
+            "ownerReferences": [controller_reference(replica_set)],
+        },
+        "spec": template["spec"],
+    }
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod says that it can serve."""
+    conditions = pod.get("status", {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _is_finished(pod: Mapping[str, Any]) -> bool:
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _worth(pod: Mapping[str, Any]) -> tuple[bool, bool, float]:
+    """Order pods by what is lost with them: those without a node, those not ready, the newest first."""
+    born = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    return bool(pod["spec"].get("nodeName")), is_ready(pod), -born.timestamp()

@@ -1,0 +1,106 @@
+"""Where pods get their addresses, and what lies between them.
+
+What belongs here: the addresses of a cluster, and the two networks (`namespaces`, `loopback`) behind one
+interface. Nodes and pods know a network only as `Network`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from netcadence.embedded.errors import EmbeddedClusterError
+from netcadence.embedded.settings import NetworkChoice, NetworkKind
+
+_CAP_NET_ADMIN: Final = 12
+_CAP_SYS_ADMIN: Final = 21
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A pod's place in the network.
+
+    Attributes:
+        node: The node it is attached to.
+        offset: Position of its address in the cluster's block.
+        ips: Its addresses, IPv4 first.
+        enter: Arguments in front of a command line that make it run there.
+        namespace: The file of its network namespace, if it has one of its own.
+    """
+
+    node: str
+    offset: int
+    ips: tuple[str, ...]
+    enter: tuple[str, ...] = ()
+    namespace: Path | None = None
+
+
+class Network(Protocol):
+    """What joins the pods of a cluster."""
+
+    @property
+    def kind(self) -> NetworkKind: ...
+
+    @property
+    def api_addresses(self) -> tuple[str, ...]:
+        """Addresses besides 127.0.0.1 on which the API server is to listen for pods, IPv4 first."""
+        ...
+
+    def node_ips(self, node: str) -> tuple[str, ...]:
+        """Return the node's own addresses."""
+        ...
+
+    async def attach(self, node: str) -> Attachment:
+        """Give a new pod its place on a node.
+
+        Raises:
+            EmbeddedClusterError: No address is left, or the system refused.
+        """
+        ...
+
+    async def detach(self, attachment: Attachment) -> None:
+        """Take the place away again."""
+        ...
+
+    def socket_at(self, node: str, family: int) -> socket.socket:
+        """Return a non-blocking stream socket that belongs to the node: what it sends starts there."""
+        ...
+
+    async def set_uplink_rate(self, node: str, bits_per_s: int | None) -> None:
+        """Limit what a node sends to and gets from other nodes; None lifts the limit.
+
+        Raises:
+            EmbeddedClusterError: This network has no uplinks.
+        """
+        ...
+
+
+def choose_kind(choice: NetworkChoice) -> NetworkKind:
+    """Return which network to build here.
+
+    Raises:
+        EmbeddedClusterError: Namespaces were asked for, and something for them is missing.
+    """
+    if choice == "loopback":
+        return "loopback"
+    missing = _missing_for_namespaces()
+    if not missing:
+        return "namespaces"
+    if choice == "namespaces":
+        raise EmbeddedClusterError(f"network: namespaces need {', '.join(missing)}; or choose loopback")
+    return "loopback"
+
+
+def _missing_for_namespaces() -> list[str]:
+    missing = [f"the program {program}" for program in ("ip", "tc", "nsenter") if not shutil.which(program)]
+    status = Path("/proc/self/status").read_text()
+    effective = int(next(line for line in status.splitlines() if line.startswith("CapEff:")).split()[1], 16)
+    if not all(effective >> capability & 1 for capability in (_CAP_NET_ADMIN, _CAP_SYS_ADMIN)):
+        missing.append("root (CAP_NET_ADMIN and CAP_SYS_ADMIN)")
+    elif not os.access("/run", os.W_OK):
+        missing.append("a writable /run")
+    return missing

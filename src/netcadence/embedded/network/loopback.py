@@ -1,0 +1,52 @@
+"""The network that needs no privilege: one loopback address a pod.
+
+Traffic never crosses an interface, same-node and cross-node are alike, and nothing can be limited. Figures
+measured here say something about the tools and the machine's memory, not about a network.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from netcadence.embedded.errors import EmbeddedClusterError
+from netcadence.embedded.network import Attachment
+from netcadence.embedded.network.addresses import PodOffsets, Slot
+from netcadence.embedded.settings import NetworkKind
+
+
+class LoopbackNetwork:
+    """A `Network` of addresses in 127.18.0.0/15."""
+
+    def __init__(self, slot: Slot, nodes: tuple[str, ...]) -> None:
+        self._slot = slot
+        self._nodes = nodes
+        self._offsets = PodOffsets()
+
+    @property
+    def kind(self) -> NetworkKind:
+        return "loopback"
+
+    @property
+    def api_addresses(self) -> tuple[str, ...]:
+        return ()
+
+    def node_ips(self, node: str) -> tuple[str, ...]:
+        return (self._slot.loopback(self._slot.node_offset(self._nodes.index(node))),)
+
+    async def attach(self, node: str) -> Attachment:
+        offset = self._offsets.take()
+        return Attachment(node, offset, (self._slot.loopback(offset),))
+
+    async def detach(self, attachment: Attachment) -> None:
+        self._offsets.give_back(attachment.offset)
+
+    def socket_at(self, node: str, family: int) -> socket.socket:
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection.settimeout(0)
+        connection.bind((self.node_ips(node)[0], 0))
+        return connection
+
+    async def set_uplink_rate(self, node: str, bits_per_s: int | None) -> None:
+        raise EmbeddedClusterError(
+            f"the uplink of {node} cannot be set to {bits_per_s} bits/s: a loopback network has no uplinks"
+        )

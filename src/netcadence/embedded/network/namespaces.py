@@ -1,0 +1,277 @@
+"""The network of namespaces: traffic crosses real interfaces, and between nodes it crosses their uplinks.
+
+Each pod has a namespace with an interface `eth0`, whose other end is in its node's namespace on the bridge
+`pods`. The node's `uplink` is on that bridge too, and its other end on the bridge `fabric` in the fabric's
+namespace. One more interface joins the machine itself to the fabric, for the API server. All of a cluster is
+one subnet, and no pod has a route out of it. Node addresses sit on the bridges, so that what a node does for
+its pods (service addresses, packet filters) has its place in the node's namespace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from netcadence.embedded.errors import EmbeddedClusterError
+from netcadence.embedded.network import Attachment, neighbours
+from netcadence.embedded.network.addresses import (
+    API_OFFSET,
+    BLOCK,
+    BLOCK_V6,
+    PREFIX,
+    PREFIX_V6,
+    PodOffsets,
+    Slot,
+)
+from netcadence.embedded.settings import NetworkKind
+
+_NAMESPACES: Final = Path("/run/netns")
+_INTERFACES: Final = Path("/sys/class/net")
+_OURS: Final = re.compile(r"nc-(\d+)-")
+_CONTROL: Final = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+_AVAILABLE_CONTROLS: Final = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
+_CLONE_NEWNET: Final = 0x40000000
+_GUARDS: Final = (str(BLOCK), str(BLOCK_V6))
+#: A limited uplink may send this long at full speed, and queues this long before it drops.
+_BURST_S: Final = 0.005
+_QUEUE_MS: Final = 50
+_MIN_BURST_BYTES: Final = 16_384
+#: There are no loops, and without spanning tree a port forwards at once. Snooping would
+#: only get in the way of IPv6's neighbour discovery.
+_BRIDGE: Final = "type bridge stp_state 0 mcast_snooping 0"
+
+
+class NamespaceNetwork:
+    """A `Network` of namespaces, virtual Ethernet pairs and bridges."""
+
+    def __init__(self, slot: Slot, nodes: tuple[str, ...]) -> None:
+        self._slot = slot
+        self._nodes = nodes
+        self._offsets = PodOffsets()
+        self._fabric = f"nc-{slot.number}-fabric"
+        self._ipv6 = _ipv6_is_on()
+
+    @property
+    def kind(self) -> NetworkKind:
+        return "namespaces"
+
+    @property
+    def api_addresses(self) -> tuple[str, ...]:
+        return self._ips(API_OFFSET)
+
+    def node_ips(self, node: str) -> tuple[str, ...]:
+        return self._ips(self._slot.node_offset(self._nodes.index(node)))
+
+    async def open(self) -> None:
+        """Make what all pods share. Leftovers of an earlier cluster in the same slot are removed first.
+
+        Raises:
+            EmbeddedClusterError: The system refused.
+        """
+        await asyncio.to_thread(remove_leftovers, self._slot)
+        _NAMESPACES.mkdir(exist_ok=True)
+        interface = _api_interface(self._slot)
+        former = _former_neighbour_limits()
+        await _ip(
+            [f"netns add {name}" for name in (self._fabric, *map(self._namespace, self._nodes))]
+            + [f"link add {interface} type veth peer name api netns {self._fabric}"]
+            # Kept where it survives a crash of the daemon and goes with the cluster.
+            + [f"link set {interface} alias {neighbours.to_text(former)}"] * bool(former)
+            + self._up(interface, API_OFFSET)
+            + [f"route replace unreachable {block}" for block in _GUARDS if self._ipv6 or ":" not in block]
+        )
+        neighbours.widen()
+        fabric = [f"link add fabric {_BRIDGE}", *_bare_up("fabric"), *_bare_up("api", "fabric")]
+        for node in self._nodes:
+            fabric.append(f"link add {node} type veth peer name uplink netns {self._namespace(node)}")
+            fabric += _bare_up(node, "fabric")
+        await _ip(fabric, self._fabric)
+        for index, node in enumerate(self._nodes):
+            lines = ["link set lo up", f"link add pods {_BRIDGE}", *_bare_up("uplink", "pods")]
+            await _ip(lines + self._up("pods", self._slot.node_offset(index)), self._namespace(node))
+
+    async def close(self) -> None:
+        """Remove everything; whatever still runs inside has to be ended before."""
+        await asyncio.to_thread(remove_leftovers, self._slot)
+
+    async def attach(self, node: str) -> Attachment:
+        offset = self._offsets.take()
+        name = f"nc-{self._slot.number}-pod-{offset}"
+        try:
+            await _ip([f"netns add {name}"])
+            await _ip(
+                [
+                    f"link add p{offset} type veth peer name eth0 netns {name}",
+                    *_bare_up(f"p{offset}", "pods"),
+                ],
+                self._namespace(node),
+            )
+            await _ip(["link set lo up", *self._up("eth0", offset)], name)
+        except EmbeddedClusterError:
+            await self._remove(name)
+            self._offsets.give_back(offset)
+            raise
+        path = _NAMESPACES / name
+        with _inside(path):
+            _choose_congestion_control()
+        return Attachment(node, offset, self._ips(offset), ("nsenter", f"--net={path}", "--"), path)
+
+    async def detach(self, attachment: Attachment) -> None:
+        if attachment.namespace:
+            await self._remove(attachment.namespace.name)
+        self._offsets.give_back(attachment.offset)
+
+    def socket_at(self, node: str, family: int) -> socket.socket:
+        with _inside(_NAMESPACES / self._namespace(node)):
+            connection = socket.socket(family, socket.SOCK_STREAM)
+        connection.settimeout(0)
+        return connection
+
+    async def set_uplink_rate(self, node: str, bits_per_s: int | None) -> None:
+        for namespace, interface in ((self._namespace(node), "uplink"), (self._fabric, node)):
+            # Removing what is not there is an error, and replacing always works.
+            command = f"qdisc replace dev {interface} root {_shaper(bits_per_s)}"
+            await asyncio.to_thread(_run, ["tc", "-n", namespace, *command.split()])
+
+    def _namespace(self, node: str) -> str:
+        return f"nc-{self._slot.number}-{node}"
+
+    def _ips(self, offset: int) -> tuple[str, ...]:
+        return (self._slot.ipv4(offset), self._slot.ipv6(offset))[: 2 if self._ipv6 else 1]
+
+    def _up(self, interface: str, offset: int) -> list[str]:
+        """Return the lines that address an interface and bring it up, without duplicate detection."""
+        lines = [f"address add {self._slot.ipv4(offset)}/{PREFIX} dev {interface}"]
+        if self._ipv6:
+            lines.append(f"address add {self._slot.ipv6(offset)}/{PREFIX_V6} dev {interface} nodad")
+        return lines + _bare_up(interface)
+
+    async def _remove(self, namespace: str) -> None:
+        with contextlib.suppress(EmbeddedClusterError):  # gone already: that is what was asked for
+            await _ip([f"netns delete {namespace}"])
+
+
+def namespaces_of(slot: Slot) -> list[Path]:
+    """Return the files of all network namespaces that a slot's cluster has, or has left behind."""
+    return sorted(_NAMESPACES.glob(f"nc-{slot.number}-*"))
+
+
+def slots_in_sight() -> list[Slot]:
+    """Return the slots of which this machine has any namespace or interface, whoever made it."""
+    names = [path.name for path in (*_NAMESPACES.glob("nc-*"), *_INTERFACES.glob("nc-*-api"))]
+    return [Slot(number) for number in sorted({int(found[1]) for found in map(_OURS.match, names) if found})]
+
+
+def remove_leftovers(slot: Slot) -> None:
+    """Remove every namespace, interface and route of a slot; the guard route goes with the last cluster."""
+    interface = _api_interface(slot)
+    lines = [f"link delete {interface}"] if (_INTERFACES / interface).exists() else []
+    lines += [f"netns delete {path.name}" for path in namespaces_of(slot)]
+    if not lines:
+        return
+    former = _former_neighbour_limits()
+    # Forced: an interface vanishes with its peer, and a namespace with whoever else removes it.
+    _run(["ip", "-force", "-batch", "-"], lines, check=False)
+    if not _other_clusters():
+        neighbours.restore(former)
+        _run(
+            ["ip", "-force", "-batch", "-"],
+            [f"route delete unreachable {block}" for block in _GUARDS],
+            check=False,
+        )
+        if _other_clusters():  # one that came up meanwhile has made its interface before its guard
+            neighbours.widen()
+            _run(["ip", "-force", "-batch", "-"], [f"route replace unreachable {block}" for block in _GUARDS])
+
+
+def _api_interface(slot: Slot) -> str:
+    return f"nc-{slot.number}-api"
+
+
+def _other_clusters() -> bool:
+    return any(_INTERFACES.glob("nc-*-api"))
+
+
+def _former_neighbour_limits() -> dict[str, tuple[int, ...]]:
+    """Return the machine's limits from before any cluster; each keeps them with its interface."""
+    for interface in _INTERFACES.glob("nc-*-api"):
+        with contextlib.suppress(OSError, ValueError):  # going down right now, or without
+            if kept := neighbours.from_text((interface / "ifalias").read_text().strip()):
+                return kept
+    return neighbours.limits()
+
+
+def _bare_up(interface: str, bridge: str = "") -> list[str]:
+    """Return the lines that bring an interface up without an address of its own making."""
+    master = f" master {bridge}" if bridge else ""
+    return [f"link set {interface} addrgenmode none", f"link set {interface}{master} up"]
+
+
+def _shaper(bits_per_s: int | None) -> str:
+    if bits_per_s is None:
+        return "noqueue"
+    burst_bytes = max(_MIN_BURST_BYTES, int(bits_per_s / 8 * _BURST_S))
+    return f"tbf rate {bits_per_s}bit burst {burst_bytes} latency {_QUEUE_MS}ms"
+
+
+def _ipv6_is_on() -> bool:
+    try:
+        return Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").read_text().strip() == "0"
+    except FileNotFoundError:
+        return False
+
+
+def _choose_congestion_control() -> None:
+    """Have TCP behave as on nearly every node, whatever this machine's own default is.
+
+    With bbr, fifty pairs that are alike on two processors carry two thirds of what they do with cubic, and
+    the slowest of them far less than the others.
+    """
+    if "cubic" in _AVAILABLE_CONTROLS.read_text().split():
+        _CONTROL.write_text("cubic")
+
+
+@contextlib.contextmanager
+def _inside(namespace: Path) -> Iterator[None]:
+    """Let this thread be in a namespace for a moment; sockets stay where they were made."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        away = os.open(namespace, os.O_RDONLY)
+        try:
+            _set_namespace(libc, away)
+        finally:
+            os.close(away)
+        try:
+            yield
+        finally:
+            _set_namespace(libc, home)
+    finally:
+        os.close(home)
+
+
+def _set_namespace(libc: ctypes.CDLL, descriptor: int) -> None:
+    if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+async def _ip(lines: Iterable[str], namespace: str | None = None) -> None:
+    inside = ["-n", namespace] if namespace else []
+    await asyncio.to_thread(_run, ["ip", *inside, "-batch", "-"], list(lines))
+
+
+def _run(argv: Sequence[str], lines: Sequence[str] = (), *, check: bool = True) -> None:
+    done = subprocess.run(
+        argv, input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, check=False
+    )
+    if check and done.returncode:
+        raise EmbeddedClusterError(f"{' '.join(argv)} failed: {done.stderr.strip()}")

@@ -1,0 +1,81 @@
+"""What a person decides about an embedded cluster before it starts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Final, Literal, get_args
+
+from netcadence.embedded.errors import EmbeddedClusterError
+from netcadence.embedded.images import Image
+
+NetworkKind = Literal["namespaces", "loopback"]
+NetworkChoice = Literal["auto", "namespaces", "loopback"]
+
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
+_MAX_NODES: Final = 64  # each costs a namespace and a bridge; real clusters are for more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """An embedded cluster.
+
+    Attributes:
+        name: Names the cluster on this machine; a DNS label of at most 32 characters.
+        nodes: How many nodes; they are called node-0, node-1 and so on.
+        images: What pods may run, by the name that pod specs use.
+        network: `namespaces` needs root; `loopback` gives each pod an address in 127.0.0.0/8; `auto` takes
+            namespaces where it can.
+        max_pods: Pods that one node takes (110 is the kubelet's own default).
+        zones: Nodes are dealt out to this many topology zones in turn.
+        restart_backoff_s: Pause before a container's second restart; doubles up to 300 s, as the kubelet's.
+        node_grace_s: How long a lost node stays Ready. Real clusters wait 40 s; here one knows at once, and
+            the pause only leaves time for what a real client would see meanwhile.
+    """
+
+    name: str = "default"
+    nodes: int = 2
+    images: Mapping[str, Image] = field(default_factory=dict)
+    network: NetworkChoice = "auto"
+    max_pods: int = 110
+    zones: int = 2
+    restart_backoff_s: float = 10.0
+    node_grace_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise EmbeddedClusterError(f"name: {self.name!r} is not a DNS label of at most 32 characters")
+        for setting, value, most in (
+            ("nodes", self.nodes, _MAX_NODES),
+            ("max_pods", self.max_pods, 1000),
+            ("zones", self.zones, _MAX_NODES),
+        ):
+            if not 1 <= value <= most:
+                raise EmbeddedClusterError(f"{setting}: {value} is not between 1 and {most}")
+        if self.network not in get_args(NetworkChoice):
+            allowed = ", ".join(get_args(NetworkChoice))
+            raise EmbeddedClusterError(f"network: {self.network!r} is not one of {allowed}")
+        for name, image in self.images.items():
+            if not image.argv:
+                raise EmbeddedClusterError(f"images: {name!r} has an empty argv")
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        return tuple(f"node-{index}" for index in range(self.nodes))
+
+    def zone(self, node: str) -> str:
+        """Return the topology zone of one of the nodes."""
+        return f"zone-{self.node_names.index(node) % self.zones}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        values = json.loads(text)
+        values["images"] = {
+            name: Image(**{**image, "argv": tuple(image["argv"])}) for name, image in values["images"].items()
+        }
+        return cls(**values)
