@@ -1,0 +1,71 @@
+"""Which cluster to talk to: a kubeconfig's context, or the cluster in whose pod this runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from netcadence.kube.errors import ClusterUnknownError
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+
+def configure(configuration: Configuration, *, kubeconfig: Path | None, context: str | None) -> str:
+    """Let the official client read a kubeconfig, or in a pod without one the service account's files.
+
+    Args:
+        configuration: Where address and credentials go.
+        kubeconfig: The file; by default KUBECONFIG or ~/.kube/config.
+        context: Its context; by default the current one.
+
+    Returns:
+        The cluster's name there.
+
+    Raises:
+        ClusterUnknownError: There is no such file or context, or it cannot be read.
+    """
+    from kubernetes.config import kube_config, load_incluster_config  # noqa: PLC0415 - see Access.connect
+    from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - likewise
+
+    where = str(kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
+    try:
+        merged = kube_config.KubeConfigMerger(where).config
+        if merged is not None:
+            chosen = _context(merged.value, where, context)
+            kube_config.load_kube_config(
+                config_file=where,
+                context=chosen["name"],
+                client_configuration=configuration,
+                persist_config=False,
+            )
+            return str(chosen["context"].get("cluster", chosen["name"]))
+        if kubeconfig or context:
+            raise _refusal(f"there is no kubeconfig {where}")
+        load_incluster_config(client_configuration=configuration)
+    except (ConfigException, yaml.YAMLError, OSError) as error:
+        raise _refusal(f"kubeconfig {where}: {error}") from error
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # The official client takes the file for what it should be, and stumbles where it is not.
+        raise _refusal(f"{where} is not a kubeconfig") from error
+    return "in-cluster"
+
+
+def _context(merged: dict[str, Any], where: str, wanted: str | None) -> dict[str, Any]:
+    contexts = {entry["name"]: entry.value for entry in merged["contexts"]}
+    name = wanted or merged.get("current-context")
+    if name not in contexts:
+        asked = f"has no context {name!r}" if name else "names no current context"
+        raise _refusal(f"kubeconfig {where} {asked}; it has: {', '.join(contexts) or 'none'}")
+    found: dict[str, Any] = contexts[name]
+    return found
+
+
+def _refusal(why: str) -> ClusterUnknownError:
+    sentence = " ".join(why.split()).rstrip(".")
+    return ClusterUnknownError(
+        f"No cluster to talk to: {sentence}. Name a kubeconfig with --kubeconfig or KUBECONFIG, "
+        "or use --embedded for a cluster on this machine."
+    )

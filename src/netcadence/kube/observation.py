@@ -1,0 +1,156 @@
+"""What is seen of a run while it goes: the state of each request, and which workers were lost.
+
+Two followers, one for requests and one for pods, run in threads of their own and put what they see into one
+queue; whoever waits takes from it, so that a lost worker ends the wait for its pair at once.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from netcadence.errors import NetcadenceError
+from netcadence.kube.access import Object
+from netcadence.kube.follow import Change, Notice, follow
+from netcadence.kube.resource import POD, REQUEST, Resource
+from netcadence.kube.run import Run
+from netcadence.pair import Pair, WorkerPod
+from netcadence_worker.contract import RequestStatus, Role
+
+_TAKE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A request's status, and when it and the request itself were first seen, by our monotonic clock."""
+
+    status: RequestStatus
+    at: float
+    first_at: float
+
+
+class Observation:
+    """A context manager: on entering it starts to follow a run's objects, on leaving it stops.
+
+    Attributes:
+        requests: The latest sighting by pair index.
+        lost: By worker pod name, in words, why it is not the worker that was paired any more.
+    """
+
+    def __init__(self, run: Run, workers: tuple[WorkerPod, ...]) -> None:
+        self.requests: dict[int, Sighting] = {}
+        self.lost: dict[str, str] = {}
+        self._run = run
+        self._workers = {worker.name: worker for worker in workers}
+        self._queue: queue.SimpleQueue[tuple[Resource, Notice] | NetcadenceError] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+
+    def __enter__(self) -> Self:
+        for resource in (REQUEST, POD):
+            name = f"follow-{resource.plural}"
+            threading.Thread(target=self._feed, args=(resource,), name=name, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+
+    def advance(self, deadline: float) -> bool:
+        """Wait for something to happen and take it in, with all else that has happened by then.
+
+        Args:
+            deadline: `time.monotonic()` instant at which to give up waiting.
+
+        Returns:
+            Whether anything happened before the deadline.
+
+        Raises:
+            NetcadenceError: What stopped a follower, if one could not go on.
+        """
+        while (remaining_s := deadline - time.monotonic()) > 0:
+            try:
+                self._take(self._queue.get(timeout=min(_TAKE_S, remaining_s)))
+            except queue.Empty:
+                continue
+            while not self._queue.empty():
+                self._take(self._queue.get())
+            return True
+        return False
+
+    def lost_side(self, pair: Pair) -> tuple[Role, str] | None:
+        """Return which worker of a pair was lost and why, if one was."""
+        for role, worker in ((Role.CLIENT, pair.client), (Role.SERVER, pair.server)):
+            if worker.name in self.lost:
+                return role, self.lost[worker.name]
+        return None
+
+    def _feed(self, resource: Resource) -> None:
+        try:
+            for notice in follow(
+                self._run.access,
+                resource,
+                self._run.namespace,
+                selector=self._run.selector,
+                stopped=self._stopping.is_set,
+            ):
+                self._queue.put((resource, notice))
+        except NetcadenceError as error:
+            self._queue.put(error)
+
+    def _take(self, item: tuple[Resource, Notice] | NetcadenceError) -> None:
+        if isinstance(item, NetcadenceError):
+            raise item
+        resource, notice = item
+        if resource is REQUEST:
+            self._take_request(notice)
+        elif why := _why_lost(self._workers.get(notice.name), notice):
+            self.lost.setdefault(notice.name, why)
+
+    def _take_request(self, notice: Notice) -> None:
+        if notice.change is Change.SEEN:
+            status = RequestStatus.model_validate(notice.object.get("status", {}))
+            index, now = notice.object["spec"]["pairIndex"], time.monotonic()
+            first = self.requests.get(index)
+            self.requests[index] = Sighting(status, at=now, first_at=first.first_at if first else now)
+
+
+def _why_lost(worker: WorkerPod | None, notice: Notice) -> str:
+    """Say why a pod is no longer the worker that was paired; an empty text if it still is."""
+    if worker is None:
+        return ""
+    where = f"worker {worker.name} on {worker.node}"
+    pod = notice.object
+    if notice.change is Change.GONE:
+        return f"{where} was deleted"
+    if pod["metadata"]["uid"] != worker.uid:
+        return f"{where} was replaced by another pod of its name"
+    if "deletionTimestamp" in pod["metadata"]:
+        return f"{where} is being deleted"
+    return _why_dead(where, worker, pod)
+
+
+def _why_dead(where: str, worker: WorkerPod, pod: Object) -> str:
+    status = pod.get("status", {})
+    if status.get("phase") in ("Failed", "Succeeded"):
+        return (
+            f"{where} ended: {status.get('reason') or status['phase']} {status.get('message', '')}".rstrip()
+        )
+    for container in status.get("containerStatuses", ()):
+        ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get(
+            "terminated"
+        )
+        if ended:
+            said = f": {ended['message'].strip()}" if ended.get("message") else ""
+            code = f"exit code {ended.get('exitCode')} ({ended.get('reason', 'unknown')})"
+            return f"{where} ended with {code}{said}"
+    if status.get("podIP") not in (None, "", worker.ip):
+        return f"{where} came back with another address, {status['podIP']} for {worker.ip}"
+    ready = next((c for c in status.get("conditions", ()) if c["type"] == "Ready"), None)
+    if ready and ready["status"] != "True" and status.get("reason") == "NodeLost":
+        return f"{where} is on a node that is lost"
+    return ""

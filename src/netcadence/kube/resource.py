@@ -1,0 +1,44 @@
+"""The kinds of object that a run touches, and the paths under which an API server keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netcadence_worker.contract import GROUP, REQUESTS, RUNS, VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind as the API server names it; `group` is empty for the core group."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(
+        self, namespace: str | None = None, name: str | None = None, subresource: str | None = None
+    ) -> str:
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        scope = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        tail = "".join(f"/{part}" for part in (name, subresource) if part)
+        return f"{root}{scope}/{self.plural}{tail}"
+
+
+NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
+POD = Resource("", "v1", "pods", "Pod")
+SERVICE_ACCOUNT = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+DEPLOYMENT = Resource("apps", "v1", "deployments", "Deployment")
+ROLE = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+ROLE_BINDING = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+CRD = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
+)
+REQUEST = Resource(GROUP, VERSION, REQUESTS, "NetworkTestRequest")
+RUN = Resource(GROUP, VERSION, RUNS, "NetworkTestRun")

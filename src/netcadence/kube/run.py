@@ -1,0 +1,40 @@
+"""A run on a cluster: who measures what, where."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from netcadence.kube.access import Access
+from netcadence.scenario import Scenario
+from netcadence_worker.contract import RUN_LABEL
+
+_LONGEST_SLUG = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of one scenario in one namespace of one cluster."""
+
+    access: Access
+    namespace: str
+    run_id: str
+    scenario: Scenario
+
+    @property
+    def selector(self) -> str:
+        """Label selector of everything that the run makes."""
+        return f"{RUN_LABEL}={self.run_id}"
+
+    @property
+    def workers_name(self) -> str:
+        """Name of the run's Deployment of workers."""
+        return f"worker-{self.run_id}"
+
+
+def new_run_id(scenario: str) -> str:
+    """Return an id that sorts by time, tells its scenario, fits a label: 20260131-120000-tcp-1-1-9f3c."""
+    slug = "".join(character if character.isalnum() else "-" for character in scenario.lower())
+    slug = slug[:_LONGEST_SLUG].strip("-") or "run"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"

@@ -1,0 +1,253 @@
+"""The workers of a run: one Deployment, waited for until every pod is ready, or until one says why not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from netcadence.errors import PermanentError, TransientError
+from netcadence.kube.access import Access, Object
+from netcadence.kube.follow import Change, follow
+from netcadence.kube.resource import DEPLOYMENT, NODE, POD
+from netcadence.kube.run import Run
+from netcadence.pair import WorkerPod
+from netcadence_worker.contract import HEALTH_PORT, RUN_LABEL
+
+NAME_LABEL: Final = "app.kubernetes.io/name"
+WORKER: Final = "netcadence-worker"
+ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+
+#: Waiting reasons that do not mend themselves while somebody watches.
+_HOPELESS: Final = frozenset(
+    {
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    }
+)
+
+
+class WorkersFailedError(PermanentError):
+    """A worker will not become ready; the text is the pod's own message."""
+
+
+class WorkersLateError(TransientError):
+    """The workers were not ready in time, though none of them said why."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTemplate:
+    """What every worker pod of a run is made from.
+
+    Attributes:
+        image: Reference of the worker image.
+        tools: Programs that have to be in it.
+        requests: CPU and memory requests by Kubernetes' names. There is no CPU limit: a hard cap would
+            throttle the generator and corrupt the measurement.
+        memory_limit: Upper bound, so that a runaway worker is ended and not its node.
+    """
+
+    image: str
+    tools: tuple[str, ...]
+    cpu_request: str = "50m"
+    memory_request: str = "64Mi"
+    memory_limit: str = "256Mi"
+    node_selector: tuple[tuple[str, str], ...] = ()
+
+
+def deploy(run: Run, *, replicas: int, template: WorkerTemplate, owner: Object) -> None:
+    """Create the Deployment of a run's workers, owned by the run's own object."""
+    run.access.create(DEPLOYMENT, deployment(run, replicas, template, owner), run.namespace)
+
+
+def deployment(run: Run, replicas: int, template: WorkerTemplate, owner: Object) -> Object:
+    """Build that Deployment."""
+    labels = {NAME_LABEL: WORKER, RUN_LABEL: run.run_id}
+    return {
+        "apiVersion": DEPLOYMENT.api_version,
+        "kind": DEPLOYMENT.kind,
+        "metadata": {"name": run.workers_name, "labels": labels, "ownerReferences": [owner]},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": _pod_spec(labels, template)},
+        },
+    }
+
+
+def _pod_spec(labels: dict[str, str], template: WorkerTemplate) -> Object:
+    return {
+        "serviceAccountName": WORKER,
+        "terminationGracePeriodSeconds": 3,
+        "enableServiceLinks": False,
+        "nodeSelector": dict(template.node_selector),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        # Pairs cross nodes, so workers have to be spread; pairing says clearly where they could not be.
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": labels},
+            }
+        ],
+        "containers": [_container(template)],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }
+
+
+def _container(template: WorkerTemplate) -> Object:
+    return {
+        "name": "worker",
+        "image": template.image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [
+            _field("POD_NAME", "metadata.name"),
+            _field("POD_NAMESPACE", "metadata.namespace"),
+            _field("POD_UID", "metadata.uid"),
+            _field("POD_IP", "status.podIP"),
+            {"name": "NETCADENCE_TOOLS", "value": ",".join(template.tools)},
+        ],
+        "ports": [{"name": "health", "containerPort": HEALTH_PORT}],
+        # Asked often only until it is ready: afterwards each question would disturb the measurement.
+        "startupProbe": {
+            "httpGet": {"path": "/readyz", "port": HEALTH_PORT},
+            "periodSeconds": 1,
+            "timeoutSeconds": 2,
+            "failureThreshold": 600,
+        },
+        "readinessProbe": {
+            "httpGet": {"path": "/readyz", "port": HEALTH_PORT},
+            "periodSeconds": 30,
+            "timeoutSeconds": 10,
+        },
+        # A busy generator answers late: only a worker that is silent for a minute is restarted.
+        "livenessProbe": {
+            "httpGet": {"path": "/livez", "port": HEALTH_PORT},
+            "periodSeconds": 20,
+            "timeoutSeconds": 10,
+            "failureThreshold": 3,
+        },
+        "resources": {
+            "requests": {"cpu": template.cpu_request, "memory": template.memory_request},
+            "limits": {"memory": template.memory_limit},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - a pod's own empty volume
+    }
+
+
+def _field(name: str, path: str) -> Object:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def wait_ready(
+    run: Run,
+    *,
+    replicas: int,
+    timeout_s: float,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> tuple[WorkerPod, ...]:
+    """Wait until all workers of a run are ready, and return them sorted by name.
+
+    Args:
+        timeout_s: Seconds to wait at most.
+        on_progress: Called with the number ready and the number wanted at each change.
+
+    Raises:
+        WorkersFailedError: A pod said that it cannot start, at once with its own message.
+        WorkersLateError: Time ran out.
+    """
+    pods: dict[str, Object] = {}
+    ready: dict[str, Object] = {}
+    deadline = time.monotonic() + timeout_s
+    for notice in follow(run.access, POD, run.namespace, selector=run.selector, deadline=deadline):
+        if notice.change is Change.GONE:
+            pods.pop(notice.name, None)
+            ready.pop(notice.name, None)
+            continue
+        pods[notice.name] = notice.object
+        if trouble := why_hopeless(notice.object):
+            raise WorkersFailedError(trouble)
+        if is_ready(notice.object):
+            ready[notice.name] = notice.object
+        else:
+            ready.pop(notice.name, None)
+        on_progress(len(ready), replicas)
+        if len(ready) >= replicas:
+            zones = zones_of_nodes(run.access)
+            return tuple(sorted(_worker(pod, zones) for pod in ready.values()))
+    raise WorkersLateError(_late(pods, ready, replicas, timeout_s))
+
+
+def is_ready(pod: Object) -> bool:
+    """Tell whether a pod serves, has an address, and is not on its way out."""
+    status = pod.get("status", {})
+    return (
+        "deletionTimestamp" not in pod["metadata"]
+        and bool(status.get("podIP"))
+        and any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
+    )
+
+
+def why_hopeless(pod: Object) -> str:
+    """Return the pod's own words for why it cannot start, or an empty text if it still may."""
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    for container in status.get("containerStatuses", ()):
+        waiting = container.get("state", {}).get("waiting", {})
+        if waiting.get("reason") in _HOPELESS:
+            last = container.get("lastState", {}).get("terminated", {})
+            words = last.get("message", "").strip() or waiting.get("message", "")
+            exit_code = f" (exit code {last['exitCode']})" if "exitCode" in last else ""
+            return f"Worker pod {name}: {waiting['reason']}{exit_code}: {words}"
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return f"Worker pod {name}: Unschedulable: {condition.get('message', '')}"
+    return ""
+
+
+def zones_of_nodes(access: Access) -> dict[str, str]:
+    """Return each node's zone label, empty where it has none."""
+    nodes, _ = access.list(NODE)
+    return {
+        node["metadata"]["name"]: node["metadata"].get("labels", {}).get(ZONE_LABEL, "") for node in nodes
+    }
+
+
+def _worker(pod: Object, zones: dict[str, str]) -> WorkerPod:
+    node = pod["spec"]["nodeName"]
+    return WorkerPod(
+        name=pod["metadata"]["name"],
+        uid=pod["metadata"]["uid"],
+        ip=pod["status"]["podIP"],
+        node=node,
+        zone=zones.get(node, ""),
+    )
+
+
+def _late(pods: dict[str, Object], ready: dict[str, Object], replicas: int, timeout_s: float) -> str:
+    late = [name for name in sorted(pods) if name not in ready]
+    example = (
+        f"; for example {late[0]} is {pods[late[0]].get('status', {}).get('phase', 'unknown')}"
+        if late
+        else ""
+    )
+    return (
+        f"{len(ready)} of {replicas} workers were ready within {timeout_s:.0f} s{example}. "
+        "See kubectl describe pods, or allow more with ready_timeout_s in the scenario."
+    )

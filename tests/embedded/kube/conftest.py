@@ -1,0 +1,202 @@
+"""A real embedded cluster with workers that really run, seen through `netcadence.kube`."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import itertools
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from netcadence.embedded import Cluster, Image, Settings
+from netcadence.embedded.network.addresses import BLOCK, PREFIX, Slot
+from netcadence.embedded.network.namespaces import namespaces_of
+from netcadence.embedded.processes import ProcessIdentity
+from netcadence.embedded.state import ROOT_VARIABLE
+from netcadence.kube import dispatch
+from netcadence.kube.access import Access
+from netcadence.kube.cleanup import clean_up, leftovers
+from netcadence.kube.installation import install
+from netcadence.kube.resource import NODE
+from netcadence.kube.run import Run
+from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
+from netcadence.scenario import Scenario
+
+MANIFESTS = Path(__file__).resolve().parents[3] / "deployments" / "kubernetes"
+NAMESPACE = "benchmarks"
+NAMESPACES = Path("/run/netns")
+IMAGES = {"netcadence-worker": Image(argv=(sys.executable, "-m", "netcadence_worker"))}
+
+
+def wait_until(condition, deadline_s=20.0):
+    """Return what a condition returns once it is true; fail the test after the deadline."""
+    end = time.monotonic() + deadline_s
+    while not (found := condition()):
+        assert time.monotonic() < end, f"{condition.__name__} did not come true within {deadline_s} s"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="session")
+def until():
+    return wait_until
+
+
+@pytest.fixture(scope="session", autouse=True)
+def root(tmp_path_factory):
+    """Keep these tests' clusters apart from those that somebody uses, and see that nothing of them stays."""
+    root = tmp_path_factory.mktemp("kube")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ROOT_VARIABLE, str(root))
+        yield root
+    assert processes_of(root) == [], "processes of these tests' clusters are left"
+
+
+def processes_of(root):
+    """Return the processes whose environment speaks of a cluster's directory: its daemon, pods and tools."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            environment = path.read_bytes()
+        except OSError:
+            continue
+        if str(root).encode() in environment and path.parent.name != str(os.getpid()):
+            found.append(path.parent.name)
+    return found
+
+
+def network_of(cluster):
+    """Return the network namespaces of a cluster by name and inode; none where its pods share loopback."""
+    if cluster.network != "namespaces":
+        return set()
+    with contextlib.closing(Access.connect(kubeconfig=cluster.kubeconfig)) as access:
+        address = access.list(NODE)[0][0]["status"]["addresses"][0]["address"]
+    number = (int(ipaddress.ip_address(address)) - int(BLOCK[0])) >> (32 - PREFIX)
+    return {(path.name, path.stat().st_ino) for path in namespaces_of(Slot(number))}
+
+
+def still_there(namespaces):
+    found = set()
+    for path in NAMESPACES.glob("nc-*"):
+        with contextlib.suppress(FileNotFoundError):  # another cluster's, removed right now
+            found.add((path.name, path.stat().st_ino))
+    return namespaces & found
+
+
+@pytest.fixture(scope="session")
+def manifests():
+    return MANIFESTS
+
+
+@pytest.fixture(scope="session")
+def up(root):
+    """Return what brings a cluster of this session up; it is down at the end of a `with` block."""
+    del root
+    numbers = itertools.count()
+
+    def up(**settings):
+        return Cluster.up(Settings(name=f"kube-{os.getpid()}-{next(numbers)}", images=IMAGES, **settings))
+
+    return up
+
+
+@pytest.fixture(scope="session")
+def cluster(up):
+    with up() as cluster:
+        made = network_of(cluster)
+        yield cluster
+    assert not still_there(made)
+
+
+@pytest.fixture(scope="session")
+def connect():
+    """Return what connects to a cluster and installs what a run needs there."""
+
+    def connect(cluster):
+        access = Access.connect(kubeconfig=cluster.kubeconfig)
+        install(access, NAMESPACE, MANIFESTS)
+        return access
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def access(cluster, connect):
+    access = connect(cluster)
+    yield access
+    access.close()
+
+
+@pytest.fixture
+def new_run(access):
+    """Return what begins a run; after the test each must have left nothing."""
+    begun = []
+
+    def new_run(access=access, **fields):
+        scenario = {"name": "kube", "title": "A test", "protocol": "TCP", "tool": "iperf", "duration_s": 1}
+        run = Run(access, NAMESPACE, f"run-{next(_numbers)}", Scenario.model_validate(scenario | fields))
+        begun.append(run)
+        return run
+
+    yield new_run
+    for run in begun:
+        assert clean_up(run)
+        wait_until(lambda run=run: leftovers(run) == [])
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def deployed(new_run):
+    """Return what begins a run and deploys its workers, without waiting for them; gives run and owner."""
+
+    def deployed(*, workers=None, image="netcadence-worker", tools=("iperf",), access=None, **fields):
+        run = new_run(**({"access": access} if access else {}), **fields)
+        owner = dispatch.create_run(run)
+        template = WorkerTemplate(image=image, tools=tools)
+        deploy(run, replicas=workers or run.scenario.demand.workers, template=template, owner=owner)
+        return run, owner
+
+    return deployed
+
+
+@pytest.fixture
+def ready(deployed):
+    """Return what begins a run and waits for its workers; gives run, owner and workers."""
+
+    def ready(**fields):
+        run, owner = deployed(**fields)
+        return run, owner, wait_ready(run, replicas=run.scenario.demand.workers, timeout_s=60)
+
+    return ready
+
+
+@pytest.fixture(scope="session")
+def process_of(root):
+    """Return what finds the process of a worker pod."""
+
+    def process_of(worker):
+        (file,) = root.glob(f"*/pods/{worker.uid}/worker.pid")
+        return ProcessIdentity.parse(file.read_text())
+
+    return process_of
+
+
+@pytest.fixture
+def freeze(process_of):
+    """Return what makes a worker stand still: its pod is there, and nobody in it does anything."""
+    frozen = []
+
+    def freeze(worker):
+        frozen.append(process_of(worker))
+        frozen[-1].kill(signal.SIGSTOP)
+
+    yield freeze
+    for process in frozen:
+        process.kill(signal.SIGCONT)
