@@ -1,0 +1,138 @@
+"""Flow `benchmark`: one scenario on one cluster, from deployment to verdict.
+
+    deploy ─▶ ready ─▶ pair ─▶ arm ─▶ fire ─▶ collect ─▶ store ─▶ judge ─▶ report ─▶ clean up
+
+A breached SLA ends the flow in a Failed state that is named for it, so that automations can tell it from a
+crash. Whatever stops a run half-way, what was measured until then is stored, and the cluster is cleaned.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.environment import CHECKOUT, EXPECTATIONS, MANIFESTS
+from netcadence import scenario as scenarios
+from netcadence import sla as slas
+from netcadence.course import Course
+from netcadence.errors import NetcadenceError
+from netcadence.home import Home
+from netcadence.judgement import unjudged
+from netcadence.kube.access import Access
+from netcadence.kube.observation import Observation
+from netcadence.kube.run import Run, new_run_id
+from netcadence.kube.workers import WorkersFailedError, WorkersLateError
+from netcadence.lake import Lake
+from netcadence.pairing import PairingError
+from netcadence_worker.contract import Reason
+from tasks.clean_up import clean_up
+from tasks.collect import collect
+from tasks.deploy import deploy, prepare
+from tasks.dispatch import arm, fire
+from tasks.judge import judge, warm_up
+from tasks.pair import facts, pair
+from tasks.ready import ready
+from tasks.report import Report, label, report, state_of
+from tasks.store import conclude, store
+
+
+@flow(name="benchmark", flow_run_name="{scenario} {run_id}", validate_parameters=False)
+def benchmark(
+    scenario: str,
+    *,
+    run_id: str = "",
+    cluster: str | None = None,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    namespace: str = "netcadence",
+    sla: Path = EXPECTATIONS,
+    lake: str | None = None,
+) -> State[Any]:
+    """Measure, judge and keep one scenario.
+
+    Args:
+        scenario: Name of a shipped scenario, or path of a YAML file.
+        run_id: Identifier of the run; one that a run in the lake has is refused. Made up where it is empty.
+        cluster: Name under which the results are kept; by default the kubeconfig's name of the cluster.
+        kubeconfig: By default KUBECONFIG, then ~/.kube/config, then the pod's own service account.
+        context: Context of the kubeconfig; by default the current one.
+        namespace: Where workers and requests are made.
+        sla: Thresholds.
+        lake: Address of the lake; by default the one in the checkout's home.
+    """
+    home = Home.beside(CHECKOUT)
+    lake = lake or str(home.lake)
+    chosen, thresholds, keeper = scenarios.find(scenario), slas.load(sla), Lake(lake)
+    thresholds.requirements_for(chosen)
+    if run_id:
+        keeper.require_new(run_id)
+    access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
+    course = Course.begin(Run(access, namespace, run_id or new_run_id(chosen.name), chosen))
+    label(course.run)
+    try:
+        measure(course)
+    except BaseException as error:
+        store(course.record(), lake)
+        conclude(course.record(), unjudged(f"the run was stopped: {error!r}"), lake)
+        raise
+    record = course.record()
+    with course.phase("store"):
+        store(record, lake)
+    with course.phase("judge"):
+        verdict = judge(record, thresholds, home.root)
+    record = course.record()
+    conclude(record, verdict, lake)
+    done = Report(record, verdict, keeper.url)
+    report(done)
+    return state_of(done)
+
+
+def measure(course: Course) -> None:
+    """Take a run from deployment to its last result; what goes wrong on the way is held in the course."""
+    try:
+        with course.phase("prepare"):
+            prepare(course.run, MANIFESTS)
+        with course.phase("deploy"):
+            owner = deploy(course.run)
+        with course.phase("ready"):
+            workers = ready(course.run)
+        with course.phase("pair"):
+            course.facts = facts(course.run, workers)
+            course.pairs = pair(course.run, workers)
+        with Observation(course.run, workers) as course.observation:
+            for round_ in range(course.run.scenario.rounds):
+                measure_round(course, round_, owner)
+    except WorkersFailedError as error:
+        missing = Reason.TOOL_MISSING if Reason.TOOL_MISSING in str(error) else Reason.WORKER_NOT_READY
+        course.hold(missing, error)
+    except WorkersLateError as error:
+        course.hold(Reason.WORKER_NOT_READY, error)
+    except PairingError as error:
+        course.hold(Reason.NOT_PAIRED, error)
+    except NetcadenceError as error:
+        course.hold(Reason.RESULT_MISSING, error)
+    except BaseException:
+        course.hold(Reason.INTERRUPTED, "the run was stopped before this pair had a result")
+        raise
+    finally:
+        with course.phase("clean up"):
+            clean_up(course.run)
+
+
+def measure_round(course: Course, round_: int, owner: dict[str, Any]) -> None:
+    """Arm, fire and collect the pairs of one round."""
+    pairs, observation = course.pairs_of(round_), course.observation
+    assert observation is not None  # noqa: S101 - opened by the caller; tells the type checker
+    with course.phase("arm"):
+        processors = course.facts.processors if course.facts else {}
+        arming = arm(course.run, pairs, owner, observation, processors)
+    if not arming.armed:
+        return
+    with course.phase("fire"):
+        course.starts[round_] = fire(course.run, round_, arming, observation)
+    warm_up(arming.lead_s)
+    with course.phase("traffic"):
+        collect(course.run, pairs, arming, observation)

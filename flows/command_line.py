@@ -1,0 +1,266 @@
+"""The command `netcadence`.
+
+Prefect, pandas and the rest are imported where a command needs them, so that help and refusals are instant.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows import embedded_commands, environment
+from flows.display import Display
+from flows.exit_code import ExitCode, gravest
+from netcadence import __version__, scenario
+from netcadence import sla as slas
+from netcadence.embedded import EmbeddedClusterError
+from netcadence.errors import InvalidInputError, NetcadenceError
+from netcadence.home import Home
+
+#: Paragraphs that begin with \b keep their lines.
+_HELP = """Synchronized network benchmarks between pods of a Kubernetes cluster, judged and remembered.
+
+\b
+First contact, on a cluster that lasts as long as the command:
+  netcadence run tcp-1:1 --embedded
+
+\b
+Own cluster:
+  netcadence run tcp-1:1 udp-1:1 http-1:1 --context NAME
+
+\b
+Exit codes:
+  0    PASS
+  1    FAIL: a threshold was missed
+  2    the command line or a file is not acceptable; nothing was done
+  3    INVALID: the measurement does not hold
+  4    INCONCLUSIVE
+  5    the run ended without a verdict
+  130  stopped with Ctrl-C; what was measured is stored
+"""
+
+application = typer.Typer(
+    name="netcadence",
+    help=_HELP,
+    add_completion=False,
+    # Plain help: without boxes it has room for sentences in 80 columns, and can be copied.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+application.add_typer(embedded_commands.application, name="embedded")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+LakeAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--lake",
+        metavar="URL",
+        help="The lake: a folder, s3://… or gs://…; by default .netcadence/lake in the checkout.",
+    ),
+]
+
+
+@application.command()
+def run(
+    names: Annotated[
+        list[str],
+        # Its list of arguments would show a Python type; the docstring says what a scenario is.
+        typer.Argument(metavar="SCENARIO", hidden=True),
+    ],
+    *,
+    embedded: Annotated[
+        bool,
+        typer.Option("--embedded", help="Use a cluster on this machine: the one that is up, or a new one."),
+    ] = False,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Context of the kubeconfig; by default its current one."),
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Keep the results under this name; by default the kubeconfig's."),
+    ] = None,
+    namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="Namespace of the workers; made if it is not there.")
+    ] = "netcadence",
+    sla: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="Thresholds to judge by; by default expectations/default.yaml.",
+            show_default=False,
+        ),
+    ] = environment.EXPECTATIONS,
+    lake: LakeAddress = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="Id of the run, which no run in the lake may have; by default made up."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure, judge and keep scenarios, one after another.
+
+    SCENARIO is a name (see: netcadence scenarios) or the path of a YAML file.
+    """
+    if embedded and (context or kubeconfig):
+        raise InvalidInputError(
+            "--embedded brings its own cluster; allowed beside it: neither --context nor --kubeconfig"
+        )
+    if run_id and len(names) > 1:
+        raise InvalidInputError(
+            f"--run-id {run_id}: one id for {len(names)} scenarios; allowed: one scenario"
+        )
+    home = _home()
+    _require_acceptable(names, sla=sla, lake=lake or str(home.lake), run_id=run_id)
+    # Prefect wants its home when it is imported, and makes no parents.
+    home.prefect.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=as_json)
+    with Display(console, "netcadence") as display:
+        display.step("loading")
+        from flows.session import Session, Target  # noqa: PLC0415 - imports Prefect, which takes seconds
+    session = Session(
+        home=home,
+        target=Target(
+            embedded=embedded, context=context, kubeconfig=kubeconfig, cluster=cluster, namespace=namespace
+        ),
+        sla=sla,
+        lake=lake,
+        console=console,
+    )
+    codes = session.run(names, run_id=run_id, as_json=as_json)
+    raise typer.Exit(gravest(codes))
+
+
+@application.command()
+def scenarios(*, as_json: Json = False) -> None:
+    """List the scenarios there are, and what each is for."""
+    shipped = scenario.shipped()
+    if as_json:
+        _print_json([each.model_dump(mode="json") for each in shipped])
+        return
+    table = Table("scenario", "pairs", "protocol", "tool", "duration", "purpose", box=None, pad_edge=False)
+    for each in shipped:
+        table.add_row(
+            f"[bold]{each.name}[/]",
+            str(each.pairs),
+            each.protocol,
+            each.tool,
+            f"{each.duration_s} s",
+            each.purpose or each.title,
+        )
+    Console().print(table)
+
+
+@application.command()
+def results(
+    *,
+    lake: LakeAddress = None,
+    name: Annotated[
+        str | None, typer.Option("--scenario", metavar="NAME", help="Only this scenario.")
+    ] = None,
+    cluster: Annotated[str | None, typer.Option(metavar="NAME", help="Only this cluster.")] = None,
+    last: Annotated[int, typer.Option(min=1, metavar="N", help="How many runs to show.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show the runs in the lake, newest last."""
+    from flows import history  # noqa: PLC0415 - imports pandas
+
+    runs = history.runs(lake or str(_home().lake), scenario=name, cluster=cluster, last=last)
+    if as_json:
+        _print_json(runs)
+    else:
+        history.show(runs, Console())
+
+
+@application.command()
+def stop() -> None:
+    """Stop the Prefect server that a run has started and left running."""
+    from flows import server  # noqa: PLC0415 - not needed for anything else here
+
+    stopped = server.stop(_home())
+    print("Prefect server stopped." if stopped else "No Prefect server of this home is running.")  # noqa: T201
+
+
+def main() -> None:
+    """Run the command and turn its outcome into an exit code."""
+    sys.exit(outcome_of(lambda: application(standalone_mode=False)))
+
+
+def outcome_of(command: Callable[[], Any]) -> int:
+    """Run a command; errors become one clear text on stderr and their exit code."""
+    try:
+        code = int(command() or 0)
+    except (InvalidInputError, typer.TyperException) as error:
+        return _said(error, ExitCode.USAGE)
+    except (NetcadenceError, EmbeddedClusterError) as error:
+        return _said(error, ExitCode.ERROR)
+    except (KeyboardInterrupt, typer.Abort):
+        return _said("interrupted", ExitCode.INTERRUPTED)
+    except Exception:  # noqa: BLE001 - a defect of ours must not end with 1, which says FAIL
+        traceback.print_exc()
+        return ExitCode.ERROR
+    if code == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+        return _said("interrupted", ExitCode.INTERRUPTED)
+    return code
+
+
+def _require_acceptable(names: list[str], *, sla: Path, lake: str, run_id: str | None) -> None:
+    """Refuse what is not acceptable before anything is made, or imported for seconds."""
+    thresholds = slas.load(sla)
+    for name in names:
+        thresholds.requirements_for(scenario.find(name))
+
+    from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
+
+    keeper = Lake(lake)
+    if run_id:
+        keeper.require_new(run_id)
+
+
+def _said(error: object, code: ExitCode) -> ExitCode:
+    # Only the formatted message names the option that has the bad value.
+    text = error.format_message() if isinstance(error, typer.TyperException) else error
+    Console(stderr=True, soft_wrap=True).print(
+        f"netcadence: {text}", style="red", markup=False, highlight=False
+    )
+    return code
+
+
+def _home() -> Home:
+    return Home.beside(environment.CHECKOUT)
+
+
+def _print_json(content: object) -> None:
+    print(json.dumps(content, indent=2, default=str))  # noqa: T201 - the command's output
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        print(f"netcadence {__version__}")  # noqa: T201 - the command's output
+        raise typer.Exit
+
+
+@application.callback(invoke_without_command=True)
+def _root(
+    invoked: typer.Context,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+    embedded_commands.require_command(invoked)
+    environment.prepare(_home())

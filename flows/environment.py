@@ -1,0 +1,44 @@
+"""The environment in which Prefect and Great Expectations run: ours alone, and silent towards the world.
+
+It has to stand before either is imported, so this module imports neither.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from netcadence import sla
+from netcadence.home import Home
+
+CHECKOUT: Final = Path(__file__).resolve().parents[1]
+MANIFESTS: Final = CHECKOUT / "deployments" / "kubernetes"
+EXPECTATIONS: Final = sla.DEFAULT
+
+_DEFAULT_API: Final = "http://127.0.0.1:4200/api"
+_QUIET: Final = {
+    # Nothing phones home, whatever the defaults of a future version are.
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    # The progress display speaks on the terminal; the log is in the Prefect UI.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+}
+
+
+def prepare(home: Home) -> str:
+    """Set what is not set yet, and return the address of the Prefect API to be used."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_HOME", str(home.prefect))
+    os.environ.setdefault("PREFECT_PROFILES_PATH", str(home.prefect / "profiles.toml"))
+    return os.environ.setdefault("PREFECT_API_URL", _DEFAULT_API)
+
+
+def ui() -> str:
+    """Return the address of the Prefect UI that belongs to the API in use."""
+    return os.environ.get("PREFECT_API_URL", _DEFAULT_API).removesuffix("/api")

@@ -1,0 +1,51 @@
+"""What the command's exit code means; the one place that decides it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+from netcadence.record import Verdict
+
+
+class ExitCode(enum.IntEnum):
+    """Zero is PASS and nothing else."""
+
+    PASS = 0
+    FAIL = 1
+    #: The command line or a file that it names is not acceptable; nothing was done.
+    USAGE = 2
+    INVALID = 3
+    INCONCLUSIVE = 4
+    #: The run ended without a verdict.
+    ERROR = 5
+    #: Stopped with Ctrl-C, by the shell's convention 128 + SIGINT.
+    INTERRUPTED = 130
+
+
+_OF_VERDICT = {
+    Verdict.PASS: ExitCode.PASS,
+    Verdict.FAIL: ExitCode.FAIL,
+    Verdict.INVALID: ExitCode.INVALID,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+#: Of several scenarios the gravest outcome counts.
+_GRAVITY = (
+    ExitCode.PASS,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.FAIL,
+    ExitCode.INVALID,
+    ExitCode.ERROR,
+    ExitCode.USAGE,
+    ExitCode.INTERRUPTED,
+)
+
+
+def of_verdict(verdict: Verdict) -> ExitCode:
+    """Return the exit code of one run."""
+    return _OF_VERDICT[verdict]
+
+
+def gravest(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the exit code of several runs; that of none is an error, for nothing was judged."""
+    return max(codes, key=_GRAVITY.index, default=ExitCode.ERROR)

@@ -1,0 +1,178 @@
+"""A session at the terminal: a cluster and a Prefect server for some scenarios, one after another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from rich.console import Console
+from rich.text import Text
+
+from flows import embedded_commands, environment, server
+from flows.benchmark import benchmark
+from flows.display import Display
+from flows.exit_code import ExitCode, of_verdict
+from netcadence import scenario as scenarios
+from netcadence.home import Home
+from netcadence.report import VERDICT_STYLES, verdict_table
+from netcadence.report import as_json as report_as_json
+from tasks.progress import heard_by
+from tasks.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which cluster to measure: one on this machine, or the one that a kubeconfig names."""
+
+    embedded: bool = False
+    context: str | None = None
+    kubeconfig: Path | None = None
+    cluster: str | None = None
+    namespace: str = "netcadence"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one scenario: a report with a verdict, or an error."""
+
+    name: str
+    code: ExitCode
+    state: State[Any]
+    report: Report | None
+    error: str = ""
+
+    @property
+    def word(self) -> Text:
+        """What the scenario came to, in the verdict's colour."""
+        if self.report is None:
+            return Text("ERROR", style="bold red")
+        verdict = self.report.judgement.verdict
+        return Text(verdict, style=VERDICT_STYLES[verdict])
+
+    @property
+    def page(self) -> str:
+        """Address of the run in the Prefect UI."""
+        return f"{environment.ui()}/runs/flow-run/{self.state.state_details.flow_run_id}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a machine wants to know."""
+        found = {"scenario": self.name, "exit_code": int(self.code), "prefect_run": self.page}
+        if self.report is None:
+            return found | {"error": self.error}
+        return found | report_as_json(self.report.record, self.report.judgement) | {"lake": self.report.lake}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Runs scenarios and shows what comes of them."""
+
+    home: Home
+    target: Target
+    sla: Path
+    lake: str | None
+    console: Console
+
+    def run(self, names: list[str], *, run_id: str | None, as_json: bool) -> list[ExitCode]:
+        """Run scenarios one after another; a failed one does not keep the next from being measured.
+
+        Raises:
+            NetcadenceError: A Prefect server or a cluster is not to be had; nothing was measured then.
+        """
+        outcomes: list[Outcome] = []
+        with self._surroundings() as target:
+            for name in names:
+                outcomes.append(self._one(name, target, run_id))
+                if not as_json:
+                    self._show(outcomes[-1])
+        if as_json:
+            self._print_json(outcomes)
+        else:
+            self._say_where(outcomes)
+        return [outcome.code for outcome in outcomes]
+
+    @contextmanager
+    def _surroundings(self) -> Iterator[Target]:
+        """Have a Prefect server, and with --embedded a cluster, while scenarios run; the server stays."""
+        api = environment.prepare(self.home)
+        with ExitStack() as held:
+            with Display(self.console, "netcadence") as display:
+                display.step("looking for the Prefect server")
+                started = server.start(api, self.home)
+                target = self.target
+                if target.embedded:
+                    display.step("bringing up the embedded cluster")
+                    target = held.enter_context(embedded_target())
+                if started:
+                    display.step("starting the Prefect server")
+                    server.wait(api, self.home)
+            yield target
+
+    def _one(self, name: str, target: Target, run_id: str | None) -> Outcome:
+        title = scenarios.find(name).name
+        with Display(self.console, title) as display, heard_by(display), self._server_needed():
+            state: State[Any] = benchmark(
+                name,
+                run_id=run_id or "",
+                cluster=target.cluster,
+                kubeconfig=target.kubeconfig,
+                context=target.context,
+                namespace=target.namespace,
+                sla=self.sla,
+                lake=self.lake,
+                return_state=True,
+            )
+        report = state.result(raise_on_failure=False)
+        if isinstance(report, Report):
+            return Outcome(title, of_verdict(report.judgement.verdict), state, report)
+        return Outcome(title, ExitCode.ERROR, state, None, error=str(report) or str(state.message))
+
+    @contextmanager
+    def _server_needed(self) -> Iterator[None]:
+        """Say so in a sentence where the Prefect server refuses, or is gone."""
+        try:
+            yield
+        except Exception as error:
+            # What a flow raises is held in its state; what comes out of one is Prefect's own trouble.
+            raise server.ServerError(
+                f"The Prefect server at {environment.ui()} failed: {error}. Its log: {server.log(self.home)}"
+            ) from error
+
+    def _show(self, outcome: Outcome) -> None:
+        if outcome.report:
+            self.console.print(verdict_table(outcome.report.record, outcome.report.judgement))
+        else:
+            self.console.print(Text(f"{outcome.name}: {outcome.error}", style="red"), soft_wrap=True)
+
+    def _say_where(self, outcomes: list[Outcome]) -> None:
+        """End with what each scenario came to, and where to look further; addresses are never broken up."""
+        width = max(len(outcome.name) for outcome in outcomes)
+        self.console.print()
+        for outcome in outcomes:
+            self.console.print(Text.assemble(f"{outcome.name:<{width}}  ", outcome.word), soft_wrap=True)
+            if outcome.report and outcome.report.judgement.docs:
+                self._say_address("docs", outcome.report.judgement.docs)
+            self._say_address("flow", outcome.page)
+        lake = next((outcome.report.lake for outcome in outcomes if outcome.report), None)
+        if lake:
+            self.console.print(Text(f"{'lake':<{width}}  {lake}"), soft_wrap=True)
+
+    def _say_address(self, what: str, address: str) -> None:
+        self.console.print(Text.assemble("  ", (what, "dim"), "  ", address), soft_wrap=True)
+
+    def _print_json(self, outcomes: list[Outcome]) -> None:
+        runs = [outcome.as_json() for outcome in outcomes]
+        print(json.dumps(runs, indent=2, default=str))  # noqa: T201 - the command's output
+
+
+@contextmanager
+def embedded_target() -> Iterator[Target]:
+    """Use the embedded cluster that is up, or bring one up for as long as it is needed."""
+    running = embedded_commands.find()
+    with ExitStack() as held:
+        cluster = running or held.enter_context(embedded_commands.temporary())
+        yield Target(kubeconfig=cluster.kubeconfig, cluster="embedded")

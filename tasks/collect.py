@@ -1,0 +1,28 @@
+"""Collect: watch until the last pair of a round is settled."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from netcadence.kube import collection
+from netcadence.kube.dispatch import Arming
+from netcadence.kube.observation import Observation
+from netcadence.kube.run import Run
+from netcadence.pair import Pair
+from netcadence.report import counted
+from tasks.progress import listener
+
+
+@task(name="collect", cache_policy=NO_CACHE)
+def collect(run: Run, pairs: tuple[Pair, ...], arming: Arming, observation: Observation) -> None:
+    """Wait for the pairs that were fired; what they reported stands in the observation."""
+    listener().step(f"{run.scenario.protocol} traffic between {counted(len(pairs), 'pair')}")
+    listener().traffic(run.scenario.duration_s)
+    collection.collect(
+        observation,
+        [pair for pair in pairs if pair.index in arming.armed],
+        traffic_s=run.scenario.duration_s + arming.lead_s,
+        grace_s=run.scenario.report_timeout_s,
+        on_progress=listener().count,
+    )

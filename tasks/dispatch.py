@@ -1,0 +1,46 @@
+"""Arm and fire: all pairs of a round stand ready, then one write starts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from netcadence.kube import dispatch
+from netcadence.kube.access import Object
+from netcadence.kube.dispatch import Arming
+from netcadence.kube.observation import Observation
+from netcadence.kube.run import Run
+from netcadence.pair import Pair
+from netcadence.report import counted
+from tasks.progress import listener
+
+
+@task(name="arm", cache_policy=NO_CACHE)
+def arm(
+    run: Run,
+    pairs: tuple[Pair, ...],
+    owner: Object,
+    observation: Observation,
+    processors: Mapping[str, int],
+) -> Arming:
+    """Create a round's requests and wait until each pair is armed or has failed."""
+    listener().step(f"arming {counted(len(pairs), 'pair')}")
+    dispatch.set_reference(run, pairs[0].client)
+    return dispatch.arm(
+        run,
+        pairs,
+        owner=owner,
+        observation=observation,
+        processors=processors,
+        on_progress=listener().count,
+    )
+
+
+@task(name="fire", cache_policy=NO_CACHE)
+def fire(run: Run, round_: int, arming: Arming, observation: Observation) -> datetime:
+    """Publish the round's start; returns it."""
+    listener().step(f"firing {counted(len(arming.armed), 'pair')}")
+    return dispatch.fire(run, round_, arming=arming, observation=observation)

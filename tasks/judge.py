@@ -1,0 +1,36 @@
+"""Judge: the data first, then the thresholds."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from netcadence import judgement
+from netcadence.record import Judgement, RunRecord
+from netcadence.sla import Sla
+from tasks.progress import listener
+
+#: Loading it takes seconds of processor time, which on one machine must not meet the start of the traffic.
+_AFTER_START_S: Final = 1.0
+
+
+def warm_up(lead_s: float) -> None:
+    """Load Great Expectations in the background, so that its seconds hide behind the traffic.
+
+    Args:
+        lead_s: Seconds from now until the traffic starts.
+    """
+    timer = threading.Timer(lead_s + _AFTER_START_S, judgement.preload)
+    timer.daemon = True
+    timer.start()
+
+
+@task(name="judge", cache_policy=NO_CACHE)
+def judge(record: RunRecord, sla: Sla, home: Path) -> Judgement:
+    """Return the verdict with its findings; Great Expectations' own results are kept below `home`."""
+    listener().step("judging")
+    return judgement.judge(record, sla, home=home)

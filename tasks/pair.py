@@ -1,0 +1,34 @@
+"""Pair: who measures with whom, and on what kind of cluster."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from netcadence import pairing
+from netcadence.kube.facts import ClusterFacts, cluster_facts
+from netcadence.kube.run import Run
+from netcadence.pair import Pair, WorkerPod
+from netcadence.report import counted
+from tasks.progress import listener
+
+
+@task(name="pair", cache_policy=NO_CACHE)
+def pair(run: Run, workers: tuple[WorkerPod, ...]) -> tuple[Pair, ...]:
+    """Return the plan: every pair of every round."""
+    scenario = run.scenario
+    listener().step(f"pairing {counted(len(workers), 'worker')}")
+    return pairing.plan(
+        workers,
+        pairs=scenario.pairs,
+        base_port=scenario.port,
+        placement=scenario.placement,
+        rounds=scenario.rounds,
+        name=scenario.name,
+    )
+
+
+@task(name="facts", cache_policy=NO_CACHE)
+def facts(run: Run, workers: tuple[WorkerPod, ...]) -> ClusterFacts:
+    """Return versions and nodes, as they are while the run goes."""
+    return cluster_facts(run.access, frozenset(worker.node for worker in workers))

@@ -1,0 +1,25 @@
+"""Ready: wait for every worker, or for the first that says it cannot."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from netcadence.kube.run import Run
+from netcadence.kube.workers import wait_ready
+from netcadence.pair import WorkerPod
+from netcadence.report import counted
+from tasks.progress import listener
+
+
+@task(name="ready", cache_policy=NO_CACHE)
+def ready(run: Run) -> tuple[WorkerPod, ...]:
+    """Return the workers once all of them are ready."""
+    wanted = run.scenario.demand.workers
+    listener().step(f"waiting for {counted(wanted, 'worker')}")
+    return wait_ready(
+        run,
+        replicas=wanted,
+        timeout_s=run.scenario.worker.ready_timeout_s,
+        on_progress=listener().count,
+    )

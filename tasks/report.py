@@ -1,0 +1,79 @@
+"""Report: artifacts and the state in which the flow ends, so that Prefect's pages and automations know."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import get_client, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.states import Completed, Failed
+
+from netcadence.kube.run import Run
+from netcadence.record import Finding, Judgement, RunRecord, Verdict
+from netcadence.report import as_markdown
+
+#: Names of the states in which a run may end other than PASS: each can be told from a crash.
+STATE_NAMES = {
+    Verdict.FAIL: "SLABreached",
+    Verdict.INCONCLUSIVE: "Inconclusive",
+    Verdict.INVALID: "InvalidMeasurement",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a benchmark hands to whoever called it."""
+
+    record: RunRecord
+    judgement: Judgement
+    lake: str
+
+
+@task(name="label", cache_policy=NO_CACHE)
+def label(run: Run) -> None:
+    """Name and tag the flow run for what it is."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    tags = {f"scenario:{run.scenario.name}", f"cluster:{run.access.cluster}", f"run:{run.run_id}"}
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(
+            context.flow_run.id,
+            name=f"{run.scenario.name} on {run.access.cluster} {run.run_id}",
+            tags={*context.flow_run.tags, *tags},
+        )
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def report(done: Report) -> None:
+    """Leave the verdict and where its evidence is as an artifact: one series for scenario and cluster."""
+    facts = done.record.facts
+    create_markdown_artifact(
+        as_markdown(done.record, done.judgement, lake=done.lake),
+        key=_key("verdict", facts.scenario, facts.cluster),
+        description=f"{done.judgement.verdict}: run {facts.run_id}",
+    )
+
+
+def state_of(done: Report) -> State[Any]:
+    """Return the state in which a benchmark with this verdict ends."""
+    facts, verdict = done.record.facts, done.judgement.verdict
+    message = f"{verdict}: {facts.scenario} on {facts.cluster}"
+    if verdict is Verdict.PASS:
+        return Completed(message=message, data=done)
+    unmet = ", ".join(_in_words(each) for each in done.judgement.findings if each.verdict is not Verdict.PASS)
+    return Failed(name=STATE_NAMES[verdict], message=f"{message}: {unmet}", data=done)
+
+
+def _key(*words: str) -> str:
+    # Prefect allows lower-case letters, digits and dashes.
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
+
+
+def _in_words(finding: Finding) -> str:
+    return f"{finding.requirement} ({finding.detail})" if finding.detail else finding.requirement

@@ -1,0 +1,334 @@
+"""Whole runs: a real Prefect server, a real embedded cluster, real tools, and false ones for some."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import yaml
+
+from flows import environment, server
+from netcadence.embedded import Cluster, Image, Settings
+from netcadence.embedded.network.addresses import BLOCK, PREFIX, Slot
+from netcadence.embedded.network.namespaces import namespaces_of
+from netcadence.embedded.processes import ProcessIdentity
+from netcadence.embedded.state import ROOT_VARIABLE
+from netcadence.home import VARIABLE, Home
+from netcadence.kube.access import Access
+from netcadence.kube.resource import NODE, POD, REQUEST
+from netcadence_worker.contract import RUN_LABEL
+
+WORKER = (sys.executable, "-m", "netcadence_worker")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NAMESPACES = Path("/run/netns")
+IPERF = shutil.which("iperf")
+
+#: What stands in the place of iperf in the images of that name. Each tells its version like a good tool.
+FALSE_TOOLS = {
+    # A client that connects to nobody and never ends.
+    "hanging": f'case "$1" in -c) exec sleep 600;; *) exec {IPERF} "$@";; esac',
+    # A server that moves all bytes and then says something else than how many.
+    "babbling": f'case "$1" in -s) echo "Server listening on bananas"; {IPERF} "$@" >/dev/null; '
+    f'echo "[  1] 0.0-1.0 sec  lots of bananas/sec";; *) exec {IPERF} "$@";; esac',
+}
+
+
+def wait_until(condition, deadline_s=30.0):
+    """Return what a condition returns once it is true; fail the test after the deadline."""
+    end = time.monotonic() + deadline_s
+    while not (found := condition()):
+        assert time.monotonic() < end, f"{condition.__name__} did not come true within {deadline_s} s"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="session")
+def until():
+    return wait_until
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    """Return what finds a TCP port that nobody listens on."""
+
+    def free_port():
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            return listener.getsockname()[1]
+
+    return free_port
+
+
+@pytest.fixture(scope="session")
+def processes_of():
+    """Return what lists the processes whose environment speaks of a folder, as a cluster's all do."""
+
+    def processes_of(folder):
+        found = []
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                speaks = str(folder).encode() in path.read_bytes()
+            except OSError:
+                continue
+            if speaks and path.parent.name != str(os.getpid()):
+                found.append(int(path.parent.name))
+        return found
+
+    return processes_of
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory, free_port, processes_of):
+    """A home of this session's own, which the environment names, with nothing running from it at the end."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    own = {
+        VARIABLE: str(home.root),
+        ROOT_VARIABLE: str(tmp_path_factory.mktemp("clusters")),
+        "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api",
+    }
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(("PREFECT_", "GX_"))]:
+            del os.environ[name]
+        os.environ.update(own)
+        environment.prepare(home)
+        yield home
+    assert processes_of(home.root) == [], "processes are left that were started from this session's home"
+
+
+#: Another process starts the server and ends, as the command line does.
+START_SERVER = """
+from flows import environment, server
+from netcadence.home import Home
+home = Home.beside(environment.CHECKOUT)
+assert server.start(environment.prepare(home), home)
+"""
+
+
+@pytest.fixture(scope="session")
+def prefect(home):
+    """A Prefect server of this session's home, to which flows in this process report; its API's address."""
+    from prefect.settings import (  # noqa: PLC0415 - Prefect reads its settings as it is imported
+        PREFECT_API_URL,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        temporary_settings,
+    )
+
+    api = os.environ["PREFECT_API_URL"]
+    subprocess.run([sys.executable, "-c", START_SERVER], check=True)
+    server.wait(api, home)
+    with temporary_settings({PREFECT_API_URL: api, PREFECT_LOGGING_TO_API_ENABLED: False}):
+        yield api
+    assert server.stop(home)
+
+
+@pytest.fixture(scope="session")
+def ask(prefect):
+    """Return what asks Prefect's API: with a body it posts, without one it gets."""
+
+    def ask(path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{prefect}/{path}", data=data, headers=headers)  # noqa: S310 - http, ours
+        with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - likewise
+            return json.loads(reply.read())
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    """The worker image, and others that are lied to by their tools."""
+    folder = tmp_path_factory.mktemp("tools")
+    found = {"netcadence-worker": Image(argv=WORKER)}
+    for name, script in FALSE_TOOLS.items():
+        tool = folder / name / "iperf"
+        tool.parent.mkdir()
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
+        found[name] = Image(argv=WORKER, environment={"PATH": f"{tool.parent}:{SYSTEM_PATH}"})
+    empty = folder / "toolless"
+    empty.mkdir()
+    for needed in ("nsenter", "setpriv"):  # by which a node starts a process in its pod
+        (empty / needed).symlink_to(shutil.which(needed))
+    return found | {"toolless": Image(argv=WORKER, environment={"PATH": str(empty)})}
+
+
+@pytest.fixture(scope="session")
+def cluster(home, images):
+    """An embedded cluster of two nodes for the session."""
+    del home
+    with Cluster.up(Settings(name=f"flows-{os.getpid()}", images=images)) as cluster:
+        made = network_of(cluster)
+        yield cluster
+    assert not still_there(made)
+
+
+def network_of(cluster):
+    """Return the network namespaces of a cluster by name and inode; none where its pods share loopback."""
+    if cluster.network != "namespaces":
+        return set()
+    with contextlib.closing(Access.connect(kubeconfig=cluster.kubeconfig)) as access:
+        address = access.list(NODE)[0][0]["status"]["addresses"][0]["address"]
+    number = (int(ipaddress.ip_address(address)) - int(BLOCK[0])) >> (32 - PREFIX)
+    return {(path.name, path.stat().st_ino) for path in namespaces_of(Slot(number))}
+
+
+def still_there(namespaces):
+    found = set()
+    for path in NAMESPACES.glob("nc-*"):
+        with contextlib.suppress(FileNotFoundError):  # another cluster's, removed right now
+            found.add((path.name, path.stat().st_ino))
+    return namespaces & found
+
+
+@pytest.fixture(scope="session")
+def networks_left():
+    """Return what picks those network namespaces, given by name and inode, that are still there."""
+    return still_there
+
+
+@pytest.fixture(scope="session")
+def access(cluster):
+    access = Access.connect(kubeconfig=cluster.kubeconfig)
+    yield access
+    access.close()
+
+
+@pytest.fixture(scope="session")
+def write_scenario(tmp_path_factory):
+    """Return what writes a short scenario and returns its file."""
+
+    def write(name, protocol="TCP", **fields):
+        tool = "siege" if protocol == "HTTP" else "iperf"
+        content = {"name": name, "title": "A test", "protocol": protocol, "tool": tool, "duration_s": 1}
+        if protocol == "UDP":
+            content["options"] = {"iperf": {"bandwidth": 1_000_000}}
+        file = tmp_path_factory.mktemp("scenario") / f"{name}.yaml"
+        file.write_text(yaml.safe_dump(content | fields))
+        return file
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_sla(tmp_path_factory):
+    """Return what writes thresholds for every scenario and returns their file."""
+
+    def write(**thresholds):
+        file = tmp_path_factory.mktemp("sla") / "sla.yaml"
+        file.write_text(yaml.safe_dump({"scenarios": {"*": thresholds}}))
+        return file
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def measure(prefect, cluster, home, write_sla):
+    """Return what runs the flow on the session's cluster and returns its final state.
+
+    The thresholds are such that only what has no figure misses them.
+    """
+    del prefect, home
+    from flows.benchmark import benchmark  # noqa: PLC0415 - imports Prefect
+    from tasks.progress import heard_by  # noqa: PLC0415 - likewise
+
+    easy = write_sla(throughput_min_kbytes=1, packet_loss_max_percent=99, response_time_max_sec=9)
+
+    def measure(scenario, *, meddle=None, on=cluster, sla=easy, **options):
+        with heard_by(meddle or Meddler()):
+            return benchmark(
+                str(scenario), kubeconfig=on.kubeconfig, cluster="lab", sla=sla, return_state=True, **options
+            )
+
+    return measure
+
+
+class Meddler:
+    """Listens to a run's progress, and does something to it at a certain moment.
+
+    Attributes:
+        step: What the step's description begins with, at whose beginning it acts.
+    """
+
+    def __init__(self, step="", act=lambda: None):
+        self._step = step
+        self._act = act
+
+    def step(self, what):
+        if self._step and what.startswith(self._step):
+            self._act()
+
+    def count(self, done, total):
+        pass
+
+    def traffic(self, _seconds):
+        if self._step == "traffic":
+            self._act()
+
+
+@pytest.fixture(scope="session")
+def meddle():
+    return Meddler
+
+
+@pytest.fixture
+def in_traffic(access, until):
+    """Return what does something once the first pair's tool runs."""
+
+    def in_traffic(act):
+        def running():
+            requests, _ = access.list(REQUEST, "netcadence")
+            return [
+                each["metadata"]["labels"][RUN_LABEL]
+                for each in requests
+                if each["spec"]["pairIndex"] == 0
+                and each.get("status", {}).get("client", {}).get("phase") == "Running"
+            ]
+
+        def when_running():
+            until(running)
+            act()
+
+        return Meddler("traffic", when_running)
+
+    return in_traffic
+
+
+@pytest.fixture
+def worker_processes(access, cluster):
+    """Return what finds the worker processes of the runs under way, by pod name."""
+
+    def worker_processes():
+        pods, _ = access.list(POD, "netcadence")
+        folder = Path(os.environ[ROOT_VARIABLE]) / cluster.name / "pods"
+        files = {pod["metadata"]["name"]: folder / pod["metadata"]["uid"] / "worker.pid" for pod in pods}
+        return {name: ProcessIdentity.parse(file.read_text()) for name, file in files.items()}
+
+    return worker_processes
+
+
+@pytest.fixture(scope="session")
+def flow_run(ask):
+    """Return what asks the server for the flow run that ended in a state."""
+    return lambda state: ask(f"flow_runs/{state.state_details.flow_run_id}")
+
+
+@pytest.fixture(scope="session")
+def artifacts(ask):
+    """Return what asks the server for the artifacts of the flow run that ended in a state."""
+
+    def artifacts(state):
+        wanted = {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}
+        return ask("artifacts/filter", {"artifacts": wanted})
+
+    return artifacts

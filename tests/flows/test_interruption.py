@@ -1,0 +1,119 @@
+"""Ctrl-C in the middle of the traffic, and the signal by which schedulers end what takes too long."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flows import environment
+from netcadence.embedded import Cluster
+from netcadence.embedded.state import ROOT_VARIABLE
+from netcadence.home import Home
+from netcadence.lake import Lake
+
+NETCADENCE = Path(sys.executable).with_name("netcadence")
+NAMESPACES = Path("/run/netns")
+
+
+@pytest.fixture(scope="module", params=[signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def interrupted(request, prefect, write_scenario, processes_of, until):
+    """A command that was interrupted once its tools ran: what it printed, and what was there of it before."""
+    del prefect
+    scenario = write_scenario("tcp-interrupted", clients=2, duration_s=60)
+    run_id = f"interrupted-by-{request.param.name.lower()}"
+    command = [NETCADENCE, "run", str(scenario), "--embedded", "--run-id", run_id]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            folder = Path(os.environ[ROOT_VARIABLE]) / f"run-{process.pid}"
+
+            def tools():
+                return [pid for pid in processes_of(folder) if name_of(pid) == "iperf"]
+
+            until(lambda: len(tools()) == 4, deadline_s=60)
+            namespaces = namespaces_of(processes_of(folder))
+            process.send_signal(request.param)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    return Interrupted(
+        request.param,
+        run_id,
+        process.returncode,
+        err,
+        folder,
+        namespaces,
+        Lake(Home.beside(environment.CHECKOUT).lake),
+    )
+
+
+@dataclass
+class Interrupted:
+    number: signal.Signals
+    run_id: str
+    code: int
+    err: str
+    folder: Path
+    namespaces: set[tuple[str, int]]
+    lake: Lake
+
+
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def namespaces_of(pids):
+    """Return the names of the network namespaces that processes are in, with their inodes."""
+    inodes = {Path(f"/proc/{pid}/ns/net").stat().st_ino for pid in pids}
+    return {
+        (path.name, path.stat().st_ino) for path in NAMESPACES.glob("nc-*") if path.stat().st_ino in inodes
+    }
+
+
+def test_it_ends_as_a_shell_expects_and_without_a_traceback(interrupted):
+    expected = 130 if interrupted.number is signal.SIGINT else -signal.SIGTERM
+    assert interrupted.code == expected, interrupted.err
+    assert interrupted.err == ("netcadence: interrupted\n" if expected == 130 else "")
+
+
+def test_workers_tools_and_cluster_are_gone(interrupted, processes_of, until):
+    """After a SIGTERM the cluster sees by itself that nobody needs it, which takes a moment."""
+
+    def gone():
+        return not interrupted.folder.exists() and not processes_of(interrupted.folder)
+
+    until(gone)
+    assert interrupted.folder.name not in {cluster.name for cluster in Cluster.all()}
+
+
+def test_its_network_namespaces_are_gone(interrupted, networks_left, until):
+    if not interrupted.namespaces:
+        pytest.skip("pods shared the loopback interface; namespaces of their own need root")
+    assert len(interrupted.namespaces) == 4
+
+    def gone():
+        return not networks_left(interrupted.namespaces)
+
+    until(gone)
+
+
+def test_what_there_was_is_stored_as_interrupted(interrupted):
+    rows = interrupted.lake.results(run_id=interrupted.run_id)
+    assert set(rows["pair_index"]) == {0, 1}
+    assert set(rows["error_reason"]) == {"Interrupted"}
+    assert rows["value"].isna().all()
+
+
+def test_the_run_is_listed_as_invalid(interrupted):
+    (run,) = interrupted.lake.runs(run_id=interrupted.run_id).to_dict("records")
+    assert run["verdict"] == "INVALID"
