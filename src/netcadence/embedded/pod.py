@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from netcadence.embedded.network import Attachment, Network
 from netcadence.embedded.pod_status import pod_status, rejected_status
 from netcadence.embedded.processes import carries, is_in_namespace, sweep
 from netcadence.embedded.settings import Settings
+
+_log = logging.getLogger("netcadence.embedded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ class Pod:
             if refusal := _refusal(self._pod["spec"]):
                 self._reject(refusal)
             else:
-                await self._live()
+                await self._live_or_say_why_not()
             await self._ending.wait()
         finally:
             publisher.cancel()
@@ -130,6 +133,14 @@ class Pod:
         """Keep the logs of the containers' present runs from filling the machine."""
         for each in self._containers:
             log.cut_short(each.container.log_path(each.container.restart_count))
+
+    async def _live_or_say_why_not(self) -> None:
+        """Run the pod; an error nobody foresaw ends this pod with a status that tells, and nothing else."""
+        try:
+            await self._live()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the pod's status has to say so
+            _log.exception("pod %s", self._pod["metadata"]["name"])
+            self._reject(f"{type(error).__name__}: {error}")
 
     async def _live(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -208,6 +208,8 @@ def is_ready(pod: Object) -> bool:
 def why_hopeless(pod: Object) -> str:
     """Return the pod's own words for why it cannot start, or an empty text if it still may."""
     name, status = pod["metadata"]["name"], pod.get("status", {})
+    if status.get("phase") == "Failed":
+        return f"Worker pod {name}: {status.get('reason', 'Failed')}: {status.get('message', '')}"
     for container in status.get("containerStatuses", ()):
         waiting = container.get("state", {}).get("waiting", {})
         if waiting.get("reason") in _HOPELESS:

@@ -66,8 +66,9 @@ def await_running(until, run, pair):
 
     def running():
         request = run.access.get(REQUEST, f"{run.run_id}-{pair.index}", run.namespace)
-        status = RequestStatus.model_validate(request.get("status", {}))
-        return status.client is not None and status.client.phase == "Running"
+        client = RequestStatus.model_validate(request.get("status", {})).client
+        assert client is None or client.phase not in ("Succeeded", "Failed"), f"ended before: {client}"
+        return client is not None and client.phase == "Running"
 
     until(running)
 

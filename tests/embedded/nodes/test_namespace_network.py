@@ -45,6 +45,10 @@ def network(claim, runner):
     runner.run(network.close())
 
 
+def available_congestion_controls():
+    return Path("/proc/sys/net/ipv4/tcp_available_congestion_control").read_text().split()
+
+
 def inside(attachment, *argv):
     return subprocess.run([*attachment.enter, *argv], capture_output=True, text=True, check=False, timeout=20)
 
@@ -98,6 +102,20 @@ def test_an_uplink_rate_holds_between_nodes_only_and_can_be_lifted(runner, netwo
     assert send(here, neighbour, size) < 0.5 * size * 8 / 20_000_000
     runner.run(network.set_uplink_rate("node-0", None))
     assert send(here, far, size) < 0.5 * size * 8 / 20_000_000
+
+
+@pytest.mark.skipif("cubic" not in available_congestion_controls(), reason="this kernel has no cubic")
+def test_pods_speak_cubic_whatever_the_machines_default(runner, network):
+    here, far = (runner.run(network.attach(node)) for node in NODES)
+    control = (
+        "import socket, sys\n"
+        "connection = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)\n"
+        "connection.connect_ex((sys.argv[1], 9))\n"
+        "said = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)\n"
+        "print(said.split(b'\\0')[0].decode())\n"
+    )
+    for address in far.ips:
+        assert inside(here, "python3", "-c", control, address).stdout == "cubic\n"
 
 
 def test_a_pod_reaches_the_api_address_over_ipv4_and_ipv6(runner, network):
