@@ -34,9 +34,10 @@ from netcadence_worker.contract import (
 )
 
 _WRITERS: Final = 8
-#: Shortest time between publishing a start and the start. Each worker has to receive it and prepare its
-#: tool's process; on a busy machine with few cores that takes a tenth of a second for fifty pairs.
-_LEAST_LEAD_S: Final = 0.25
+#: Shortest time between publishing a start and the start, and what each pair adds: every worker has to
+#: receive it, and where fifty pairs share two processors that took up to 0.4 s.
+_LEAST_LEAD_S: Final = 0.4
+_LEAD_PER_PAIR_S: Final = 0.01
 _MOST_LEAD_S: Final = 5.0
 #: The lead is this many times the slowest way from our write to our own watch seen while arming.
 _LEAD_FACTOR: Final = 2.0
@@ -59,7 +60,8 @@ class Arming:
     @property
     def lead_s(self) -> float:
         """Seconds between publishing the start and the start itself."""
-        return min(max(_LEAST_LEAD_S, _LEAD_FACTOR * self.slowest_notice_s), _MOST_LEAD_S)
+        least_s = _LEAST_LEAD_S + _LEAD_PER_PAIR_S * len(self.armed)
+        return min(max(least_s, _LEAD_FACTOR * self.slowest_notice_s), _MOST_LEAD_S)
 
 
 def create_run(run: Run) -> Object:

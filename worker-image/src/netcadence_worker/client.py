@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.command import iperf_client, siege
 from netcadence_worker.contract import Protocol, Reason
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from netcadence_worker.parsing import Measurement
     from netcadence_worker.tool import RunningTool
 
+#: So long before its start a client waits for nothing else any more.
+_STEADY_S: Final = 0.02
+
 
 def take_client_part(job: Job) -> None:
     """Serve a request as its client, to its successful end.
@@ -38,21 +41,23 @@ def take_client_part(job: Job) -> None:
     with job.tool(argv) as tool:
         job.report.armed(version, clock)
         start = job.await_start(tool)
-        _start_on_time(tool, start, spec.start_delay_us / 1e6)
+        _start_on_time(job, tool, start)
         job.report_running(start, tool)
         job.wait_ended(tool, start.monotonic + spec.duration + TOOL_SLACK_S)
     delay_s = (tool.started_at - start.instant).total_seconds() if tool.started_at else None
     job.report.succeeded(_read(job, tool), worker_delay_s=delay_s)
 
 
-def _start_on_time(tool: RunningTool, start: Start, delay_s: float) -> None:
+def _start_on_time(job: Job, tool: RunningTool, start: Start) -> None:
     late_s = time.monotonic() - start.monotonic
     if late_s > START_TOLERANCE_S:
         raise FailureError(
             Reason.START_MISSED,
             f"the published start was {late_s:.3f} s ago when it was seen; allowed: {START_TOLERANCE_S} s",
         )
-    tool.start(start.monotonic + delay_s)
+    at = start.monotonic + job.spec.start_delay_us / 1e6
+    job.situation.bell.wait(at - _STEADY_S)  # the request may be withdrawn meanwhile
+    tool.start(at)
 
 
 def _read(job: Job, tool: RunningTool) -> Measurement | None:

@@ -20,7 +20,7 @@ from netcadence_worker.contract import Reason, Tool
 from netcadence_worker.failure import FailureError
 from netcadence_worker.launch import Launch, launch
 from netcadence_worker.parsing import ToolOutput
-from netcadence_worker.turns import take_ordinary
+from netcadence_worker.turns import at_once, take_ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,13 @@ _QUOTED_LINES: Final = 5
 
 
 class RunningTool:
-    """One process, with a thread that reads what it prints and sees it end. To be used with `with`."""
+    """One process, with a thread that reads what it prints and sees it end. To be used with `with`.
+
+    Attributes:
+        ready: Whether it has said that it is.
+        started_at: By the system's clock; None before its start.
+        ended_at: Likewise, its end.
+    """
 
     def __init__(
         self,
@@ -46,7 +52,7 @@ class RunningTool:
         changed: Callable[[], None] = lambda: None,
         ready_text: bytes | None = None,
     ) -> None:
-        """Make the process; it waits for `start`.
+        """Make the process; it stands still until `start`.
 
         Args:
             changed: Called from another thread when the tool is ready and when it has ended.
@@ -60,13 +66,13 @@ class RunningTool:
             raise FailureError(Reason.TOOL_MISSING, f"{argv[0]} is not on this worker's PATH")
         self.argv = tuple(argv)
         self.ready = False
+        self.started_at: datetime | None = None
         self.ended_at: datetime | None = None
         self._exit_code: int | None = None
         self._changed = changed
         self._lock = threading.Lock()
         self._ready_text = ready_text
         self._captures = (Capture(), Capture())
-        self._started_at: datetime | None = None
         self._quiet_until = 0.0
         self._ended = threading.Event()
         self._home = tempfile.TemporaryDirectory(prefix="netcadence-")
@@ -76,24 +82,20 @@ class RunningTool:
         threading.Thread(target=self._mind, name=f"{argv[0]} output", daemon=True).start()
 
     def start(self, at: float = 0.0) -> None:
-        """Start the tool at the instant `at` of the monotonic clock; one that is past means now."""
-        with self._lock:
-            if not self.ended:
-                self._quiet_until = at + _QUIET_S if at else 0.0
-                self._launch.open_gate(at)
+        """Start the tool at the instant `at` of the monotonic clock, then return; a past one means now."""
+        with at_once():
+            time.sleep(max(0.0, at - time.monotonic()))
+            with self._lock:
+                if not self.ended:
+                    self._quiet_until = at + _QUIET_S if at else 0.0
+                    self.started_at = datetime.now(UTC)
+                    self._launch.release()
 
     def settle(self) -> None:
         """Give the tool ordinary turns on the processor: from its start until then it has short ones."""
         with self._lock:
             if not self.ended:
                 take_ordinary(self._launch.pid)
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When the tool started, by the system's clock; None if it has not."""
-        with self._lock:
-            self._note_start()
-            return self._started_at
 
     @property
     def ended(self) -> bool:
@@ -122,6 +124,7 @@ class RunningTool:
                     return
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self._launch.pid, number)
+                    self._launch.release()  # one that has not been started sees no signal but this
             if self._ended.wait(patience_s):
                 return
 
@@ -151,13 +154,6 @@ class RunningTool:
                     sources.discard(source)
         self._conclude()
 
-    def _note_start(self) -> None:
-        """Read when the tool started, once it has: the gate's note waits in its pipe until somebody asks."""
-        if self._started_at is None and not self.ended and self._launch.has_instant():
-            instant_ns = self._launch.read_instant_ns()
-            if instant_ns is not None:
-                self._started_at = datetime.fromtimestamp(instant_ns / 1e9, UTC)
-
     def _notice(self, data: bytes) -> None:
         """See whether the tool says that it is ready; it does so in one write."""
         if self._ready_text and not self.ready and self._ready_text in data:
@@ -166,8 +162,7 @@ class RunningTool:
 
     def _conclude(self) -> None:
         self.ended_at = datetime.now(UTC)
-        with self._lock:  # nobody may signal a process, or write to a gate, whose number is free again
-            self._note_start()
+        with self._lock:  # nobody may signal a process whose number is free again
             _, status = os.waitpid(self._launch.pid, 0)
             self._exit_code = os.waitstatus_to_exitcode(status)
             self._launch.close()

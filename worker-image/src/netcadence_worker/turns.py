@@ -15,7 +15,10 @@ import os
 import platform
 import struct
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _LIBC: Final = ctypes.CDLL(None)
 #: The system call `sched_setattr`, for which the C library has no name.
@@ -37,6 +40,22 @@ _ORDINARY: Final = _packed(_ORDINARY_NS)
 def take_short() -> None:
     """Ask for short turns for this thread, and for what it starts or becomes."""
     _ask(0, _SHORT)
+
+
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """Have this thread go before all others where that is allowed, for a moment that has to be exact.
+
+    Where it is not (that takes CAP_SYS_NICE), it has short turns as long as this lasts.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:
+        take_short()
+    try:
+        yield
+    finally:
+        _ask(0, _ORDINARY)
 
 
 def take_ordinary(pid: int) -> None:
