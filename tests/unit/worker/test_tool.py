@@ -35,6 +35,34 @@ def test_waits_at_its_gate_until_it_is_told():
     assert tool.output().exit_code == -signal.SIGINT
 
 
+def test_comes_to_life_and_stands_still_where_it_makes_its_first_thread():
+    """A tool that is to start on time has all but its threads behind it before it is told to."""
+    program = (
+        "import threading\n"
+        "print('alive', flush=True)\n"
+        "threading.Thread(target=lambda: print('under way', flush=True)).start()\n"
+    )
+    with RunningTool(("python3", "-c", program), ready_text=b"alive", to_first_thread=True) as tool:
+        deadline = time.monotonic() + 5
+        while not tool.ready and time.monotonic() < deadline:
+            tool.wait(0.01)
+        assert not tool.wait(0.2)
+        assert tool.output().stdout == "alive\n"
+        tool.start()
+        assert tool.wait(5)
+    assert tool.output().stdout == "alive\nunder way\n"
+    assert tool.output().exit_code == 0
+
+
+def test_one_that_has_come_to_life_and_is_not_wanted_is_gone():
+    """Ending a tool before its start takes as little as ending one that runs."""
+    program = "import threading; threading.Thread(target=lambda: None).start()"
+    with RunningTool(("python3", "-c", program), to_first_thread=True) as tool:
+        assert not tool.wait(0.1)
+    assert tool.started_at is None
+    assert tool.ended
+
+
 def test_start_after_the_end_does_nothing():
     """A process that was ended at its gate is not started any more."""
     tool = RunningTool(("true",))

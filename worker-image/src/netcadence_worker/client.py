@@ -38,7 +38,7 @@ def take_client_part(job: Job) -> None:
     clock = job.read_clock()
     reach_server(job.path, job.situation.bell, job.arm_until)
     argv = siege(spec) if spec.protocol is Protocol.HTTP else iperf_client(spec, source=job.path.source)
-    with job.tool(argv) as tool:
+    with job.tool(argv, to_first_thread=True) as tool:
         job.report.armed(version, clock)
         start = job.await_start(tool)
         _start_on_time(job, tool, start)

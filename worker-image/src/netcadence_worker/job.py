@@ -101,10 +101,14 @@ class Job:
         )
 
     @contextmanager
-    def tool(self, argv: Sequence[str], *, ready_text: bytes | None = None) -> Iterator[RunningTool]:
+    def tool(
+        self, argv: Sequence[str], *, ready_text: bytes | None = None, to_first_thread: bool = False
+    ) -> Iterator[RunningTool]:
         """Have a tool prepared for as long as this lasts; then it is gone, and its output in the report."""
         changed = self.situation.bell.ring
-        with RunningTool(argv, changed=changed, ready_text=ready_text) as tool:
+        with RunningTool(
+            argv, changed=changed, ready_text=ready_text, to_first_thread=to_first_thread
+        ) as tool:
             try:
                 yield tool
             finally:

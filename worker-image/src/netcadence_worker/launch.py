@@ -1,11 +1,13 @@
 """Starting a tool at an instant.
 
-The tool is made beforehand: its process has become it and was stopped before its first instruction, so that
-at the instant itself nothing is left to do but to let it go. Becoming the tool costs a processor more than
-the tool's own start does, and with many tools on few processors it would all fall on that one instant.
+The tool is made beforehand, and its process stands still until the instant, when nothing is left to do but to
+let it go. Becoming the tool and coming to life cost a processor some milliseconds; with many tools on few
+processors all of that would fall on one instant, and the traffic of the first would delay the others.
 
-A process stops itself after `execve` only where somebody traces it, so its maker does for just that moment.
-Where tracing is forbidden it stops before it becomes the tool, and starts a millisecond later than it could.
+A process stands still at a place of its program only if somebody traces it that far. A client is brought to
+where it makes its first thread: it has read its options by then and not yet looked at a clock or made a
+socket, for iperf and siege do both in threads. Other tools stand before their first instruction. Where
+tracing is forbidden all stop before they become the tool, and come to life after the instant.
 `subprocess` can do neither: its `Popen` returns only once the tool runs.
 
 Forking a process with threads is safe here because the child runs no other code than `_become`, which takes
@@ -29,8 +31,16 @@ if TYPE_CHECKING:
 _STDERR: Final = 2
 _EXEC_FAILED: Final = 127
 _PR_SET_PDEATHSIG: Final = 1
+#: Requests, options and events of ptrace(2), by their names there.
 _PTRACE_TRACEME: Final = 0
+_PTRACE_CONT: Final = 7
 _PTRACE_DETACH: Final = 17
+_PTRACE_SETOPTIONS: Final = 0x4200
+_PTRACE_GETEVENTMSG: Final = 0x4201
+_PTRACE_O_TRACECLONE: Final = 0x8
+_PTRACE_O_EXITKILL: Final = 0x100000
+_PTRACE_EVENT_CLONE: Final = 3
+_WAIT_ALL: Final = 0x40000000
 _LIBC: Final = ctypes.CDLL(None)
 _LIBC.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _LIBC.ptrace.restype = ctypes.c_long
@@ -61,10 +71,15 @@ class Launch:
         os.close(self.stderr)
 
 
-def launch(executable: str, argv: Sequence[str], environment: Mapping[str, str]) -> Launch:
+def launch(
+    executable: str, argv: Sequence[str], environment: Mapping[str, str], *, to_first_thread: bool = False
+) -> Launch:
     """Make a process that is `executable`, in a process group of its own, stdin empty, standing still.
 
     It is killed when the thread that calls this ends, so that no tool outlives its worker.
+
+    Args:
+        to_first_thread: Let it run until it makes a thread. A tool that makes none runs to its end.
 
     Raises:
         OSError: There are no processes or descriptors left.
@@ -83,17 +98,40 @@ def launch(executable: str, argv: Sequence[str], environment: Mapping[str, str])
     finally:
         for descriptor in streams:
             os.close(descriptor)
-    _await_standstill(pid)
+    _bring_to_standstill(pid, to_first_thread=to_first_thread)
     return Launch(pid, stdout, stderr)
 
 
-def _await_standstill(pid: int) -> None:
-    """Wait until a child has stopped as the tool, untraced, or has ended; its end stays to be waited for."""
+def _bring_to_standstill(pid: int, *, to_first_thread: bool) -> None:
+    """Return once a child has stopped, untraced, or has ended; its end stays to be waited for."""
     while True:
         seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
         if seen is None or seen.si_code != os.CLD_TRAPPED:
             return
-        _LIBC.ptrace(_PTRACE_DETACH, pid, None, signal.SIGSTOP)
+        if not to_first_thread:
+            _trace(_PTRACE_DETACH, pid, signal.SIGSTOP)
+        elif seen.si_status >> 8 == _PTRACE_EVENT_CLONE:
+            _let_go_stopped(pid)
+        elif seen.si_status == signal.SIGTRAP:  # it has become the tool
+            _trace(_PTRACE_SETOPTIONS, pid, _PTRACE_O_TRACECLONE | _PTRACE_O_EXITKILL)
+            _trace(_PTRACE_CONT, pid, 0)
+        else:
+            _trace(_PTRACE_CONT, pid, seen.si_status)
+
+
+def _let_go_stopped(pid: int) -> None:
+    """Leave a process that has just made a thread: both get the stop before they run any further."""
+    thread = ctypes.c_ulong()
+    _trace(_PTRACE_GETEVENTMSG, pid, ctypes.addressof(thread))
+    os.waitpid(thread.value, _WAIT_ALL)
+    os.kill(pid, signal.SIGSTOP)
+    _trace(_PTRACE_DETACH, thread.value, 0)
+    _trace(_PTRACE_DETACH, pid, 0)
+
+
+def _trace(request: int, pid: int, data: int) -> int:
+    result: int = _LIBC.ptrace(request, pid, None, data)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +167,7 @@ def _become(child: _Child) -> NoReturn:
             os.dup2(stream, number)
         _close_all_but_streams()
         take_short()
-        if _LIBC.ptrace(_PTRACE_TRACEME, 0, None, None) != 0:
+        if _trace(_PTRACE_TRACEME, 0, 0) != 0:
             os.kill(os.getpid(), signal.SIGSTOP)
         os.execve(child.executable, child.argv, child.environment)  # noqa: S606 - no shell is wanted
     except OSError as error:

@@ -51,12 +51,14 @@ class RunningTool:
         *,
         changed: Callable[[], None] = lambda: None,
         ready_text: bytes | None = None,
+        to_first_thread: bool = False,
     ) -> None:
         """Make the process; it stands still until `start`.
 
         Args:
             changed: Called from another thread when the tool is ready and when it has ended.
             ready_text: What it prints on stdout once it is ready.
+            to_first_thread: Let it come to life, and stand still where it makes its first thread.
 
         Raises:
             FailureError: ToolMissing.
@@ -78,7 +80,7 @@ class RunningTool:
         self._home = tempfile.TemporaryDirectory(prefix="netcadence-")
         _furnish(Path(self._home.name))
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": self._home.name}
-        self._launch: Launch = launch(executable, self.argv, environment)
+        self._launch: Launch = launch(executable, self.argv, environment, to_first_thread=to_first_thread)
         threading.Thread(target=self._mind, name=f"{argv[0]} output", daemon=True).start()
 
     def start(self, at: float = 0.0) -> None:
