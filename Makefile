@@ -30,6 +30,12 @@ benchmark: setup  ## Run the shipped scenarios on a cluster on this machine and 
 test: lint  ## Run every check and test
 	@$(BIN)/pytest
 
+.PHONY: test-cluster
+test-cluster: setup  ## Test on the cluster that KUBECONFIG names: make test-cluster IMAGE=registry/worker:tag
+	@test -n "$(IMAGE)" || { echo "make test-cluster needs IMAGE=, the worker image that the cluster's nodes can pull"; exit 2; }
+	@test -n "$$KUBECONFIG" || { echo "make test-cluster needs KUBECONFIG, the file that names the cluster"; exit 2; }
+	@NETCADENCE_TEST_IMAGE="$(IMAGE)" $(BIN)/pytest tests/cluster
+
 .PHONY: lint
 lint: setup  ## Check format, rules, types and layers
 	@$(BIN)/ruff format --check --quiet .

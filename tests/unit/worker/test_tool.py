@@ -54,6 +54,17 @@ def test_comes_to_life_and_stands_still_where_it_makes_its_first_thread():
     assert tool.output().exit_code == 0
 
 
+def test_one_that_makes_no_thread_stands_still_after_a_while():
+    """A tool that hangs before its start is held up wherever it is, and ends when it is told to."""
+    with RunningTool(("sh", "-c", "echo alive; exec sleep 60"), to_first_thread=True) as tool:
+        assert not tool.ended
+        tool.start()
+        assert not tool.wait(0.1)
+        tool.stop()
+    assert tool.output().stdout == "alive\n"
+    assert tool.output().exit_code == -signal.SIGINT
+
+
 def test_one_that_has_come_to_life_and_is_not_wanted_is_gone():
     """Ending a tool before its start takes as little as ending one that runs."""
     program = "import threading; threading.Thread(target=lambda: None).start()"

@@ -20,6 +20,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -28,6 +29,8 @@ from netcadence_worker.turns import take_short
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: Seconds in which a tool has to come to life; iperf and siege take some milliseconds.
+_LIFE_S: Final = 2.0
 _STDERR: Final = 2
 _EXEC_FAILED: Final = 127
 _PR_SET_PDEATHSIG: Final = 1
@@ -79,7 +82,7 @@ def launch(
     It is killed when the thread that calls this ends, so that no tool outlives its worker.
 
     Args:
-        to_first_thread: Let it run until it makes a thread. A tool that makes none runs to its end.
+        to_first_thread: Let it run until it makes a thread, or for two seconds if it makes none.
 
     Raises:
         OSError: There are no processes or descriptors left.
@@ -98,7 +101,11 @@ def launch(
     finally:
         for descriptor in streams:
             os.close(descriptor)
+    patience = threading.Timer(_LIFE_S, os.kill, (pid, signal.SIGSTOP))
+    patience.start()
     _bring_to_standstill(pid, to_first_thread=to_first_thread)
+    patience.cancel()
+    patience.join()
     return Launch(pid, stdout, stderr)
 
 
@@ -108,10 +115,10 @@ def _bring_to_standstill(pid: int, *, to_first_thread: bool) -> None:
         seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
         if seen is None or seen.si_code != os.CLD_TRAPPED:
             return
-        if not to_first_thread:
-            _trace(_PTRACE_DETACH, pid, signal.SIGSTOP)
-        elif seen.si_status >> 8 == _PTRACE_EVENT_CLONE:
+        if seen.si_status >> 8 == _PTRACE_EVENT_CLONE:
             _let_go_stopped(pid)
+        elif seen.si_status == signal.SIGSTOP or not to_first_thread:
+            _trace(_PTRACE_DETACH, pid, signal.SIGSTOP)
         elif seen.si_status == signal.SIGTRAP:  # it has become the tool
             _trace(_PTRACE_SETOPTIONS, pid, _PTRACE_O_TRACECLONE | _PTRACE_O_EXITKILL)
             _trace(_PTRACE_CONT, pid, 0)
