@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State
 from flows.environment import CHECKOUT, EXPECTATIONS, MANIFESTS
 from netcadence import scenario as scenarios
 from netcadence import sla as slas
+from netcadence.adjustment import Adjustment
 from netcadence.course import Course
 from netcadence.errors import NetcadenceError
 from netcadence.home import Home
@@ -26,6 +27,7 @@ from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run, new_run_id
 from netcadence.kube.workers import WorkersFailedError, WorkersLateError
 from netcadence.lake import Lake
+from netcadence.layout import lay_out
 from netcadence.pairing import PairingError
 from netcadence_worker.contract import Reason
 from tasks.clean_up import clean_up
@@ -43,6 +45,7 @@ from tasks.store import conclude, store
 def benchmark(
     scenario: str,
     *,
+    adjustment: Adjustment | None = None,
     run_id: str = "",
     cluster: str | None = None,
     kubeconfig: Path | None = None,
@@ -55,6 +58,7 @@ def benchmark(
 
     Args:
         scenario: Name of a shipped scenario, or path of a YAML file.
+        adjustment: Other nodes than the scenario's, or tighter limits.
         run_id: Identifier of the run; one that a run in the lake has is refused. Made up where it is empty.
         cluster: Name under which the results are kept; by default the kubeconfig's name of the cluster.
         kubeconfig: By default KUBECONFIG, then ~/.kube/config, then the pod's own service account.
@@ -65,7 +69,9 @@ def benchmark(
     """
     home = Home.beside(CHECKOUT)
     lake = lake or str(home.lake)
-    chosen, thresholds, keeper = scenarios.find(scenario), slas.load(sla), Lake(lake)
+    adjusted = Adjustment.model_validate(adjustment or {})
+    chosen, thresholds, keeper = adjusted.of(scenarios.find(scenario)), slas.load(sla), Lake(lake)
+    chosen.require_within_limits()
     thresholds.requirements_for(chosen)
     if run_id:
         keeper.require_new(run_id)
@@ -93,15 +99,18 @@ def benchmark(
 def measure(course: Course) -> None:
     """Take a run from deployment to its last result; what goes wrong on the way is held in the course."""
     try:
+        with course.phase("lay out"):
+            course.facts = facts(course.run)
+            layout = lay_out(course.run.scenario.wish, course.facts.sites)
         with course.phase("prepare"):
             prepare(course.run, MANIFESTS)
         with course.phase("deploy"):
-            owner = deploy(course.run)
+            owner = deploy(course.run, layout)
         with course.phase("ready"):
-            workers = ready(course.run)
+            workers = ready(course.run, course.facts.zones)
+        course.facts = course.facts.among({worker.node for worker in workers})
         with course.phase("pair"):
-            course.facts = facts(course.run, workers)
-            course.pairs = pair(course.run, workers)
+            course.pairs = pair(course.run, workers, layout)
         with Observation(course.run, workers) as course.observation:
             for round_ in range(course.run.scenario.rounds):
                 measure_round(course, round_, owner)

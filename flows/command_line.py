@@ -19,11 +19,15 @@ from rich.table import Table
 from flows import embedded_commands, environment
 from flows.display import Display
 from flows.exit_code import ExitCode, gravest
-from netcadence import __version__, scenario
+from netcadence import __version__, document, scenario
 from netcadence import sla as slas
+from netcadence.adjustment import Adjustment
 from netcadence.embedded import EmbeddedClusterError
 from netcadence.errors import InvalidInputError, NetcadenceError
+from netcadence.forecast import forecast
 from netcadence.home import Home
+from netcadence.pairing import Placement
+from netcadence.report import plan_as_json
 
 #: Paragraphs that begin with \b keep their lines.
 _HELP = """Synchronized network benchmarks between pods of a Kubernetes cluster, judged and remembered.
@@ -66,6 +70,38 @@ LakeAddress = Annotated[
         help="The lake: a folder, s3://… or gs://…; by default .netcadence/lake in the checkout.",
     ),
 ]
+ClientNode = Annotated[
+    str | None,
+    typer.Option("--client-node", metavar="NODE", help="All clients on this node; with --server-node."),
+]
+ServerNode = Annotated[
+    str | None,
+    typer.Option("--server-node", metavar="NODE", help="All servers on this node; with --client-node."),
+]
+NodeSelector = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--node-selector", metavar="KEY=VALUE", help="Only nodes with this label; may be given repeatedly."
+    ),
+]
+PlacementOption = Annotated[
+    Placement | None,
+    typer.Option("--placement", metavar="WHERE", help="cross-node, same-node, cross-zone or any."),
+]
+PairBandwidth = Annotated[
+    str | None,
+    typer.Option(
+        "--max-pair-bandwidth", metavar="BITS/S", help="Refuse what can send more in a pair, such as 100M."
+    ),
+]
+TotalBandwidth = Annotated[
+    str | None,
+    typer.Option("--max-total-bandwidth", metavar="BITS/S", help="The same for all pairs together."),
+]
+TotalBytes = Annotated[
+    str | None,
+    typer.Option("--max-total-bytes", metavar="BYTES", help="Refuse what can send more in all, such as 10G."),
+]
 
 
 @application.command()
@@ -102,6 +138,13 @@ def run(
             show_default=False,
         ),
     ] = environment.EXPECTATIONS,
+    client_node: ClientNode = None,
+    server_node: ServerNode = None,
+    node_selector: NodeSelector = None,
+    placement: PlacementOption = None,
+    max_pair_bandwidth: PairBandwidth = None,
+    max_total_bandwidth: TotalBandwidth = None,
+    max_total_bytes: TotalBytes = None,
     lake: LakeAddress = None,
     run_id: Annotated[
         str | None,
@@ -123,8 +166,17 @@ def run(
         raise InvalidInputError(
             f"--run-id {run_id}: one id for {len(names)} scenarios; allowed: one scenario"
         )
+    adjustment = _adjustment(
+        client_node=client_node,
+        server_node=server_node,
+        node_selector=node_selector,
+        placement=placement,
+        max_pair_bits_per_s=max_pair_bandwidth,
+        max_total_bits_per_s=max_total_bandwidth,
+        max_total_bytes=max_total_bytes,
+    )
     home = _home()
-    _require_acceptable(names, sla=sla, lake=lake or str(home.lake), run_id=run_id)
+    _require_acceptable(names, adjustment, sla=sla, lake=lake or str(home.lake), run_id=run_id)
     # Prefect wants its home when it is imported, and makes no parents.
     home.prefect.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=as_json)
@@ -139,9 +191,58 @@ def run(
         sla=sla,
         lake=lake,
         console=console,
+        adjustment=adjustment,
     )
     codes = session.run(names, run_id=run_id, as_json=as_json)
     raise typer.Exit(gravest(codes))
+
+
+@application.command()
+def plan(
+    names: Annotated[list[str], typer.Argument(metavar="SCENARIO", hidden=True)],
+    *,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Look at the cluster on this machine, if it is up.")
+    ] = False,
+    context: Annotated[str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.")] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
+    ] = None,
+    namespace: Annotated[str, typer.Option(metavar="NAME", help="Namespace of the workers.")] = "netcadence",
+    client_node: ClientNode = None,
+    server_node: ServerNode = None,
+    node_selector: NodeSelector = None,
+    placement: PlacementOption = None,
+    max_pair_bandwidth: PairBandwidth = None,
+    max_total_bandwidth: TotalBandwidth = None,
+    max_total_bytes: TotalBytes = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a run would make, where, how much it sends, and how long it takes. Nothing is made.
+
+    Where a cluster answers, its nodes are read; without one, the demand is shown. Exit code 2 says that a
+    run would be refused.
+    """
+    adjustment = _adjustment(
+        client_node=client_node,
+        server_node=server_node,
+        node_selector=node_selector,
+        placement=placement,
+        max_pair_bits_per_s=max_pair_bandwidth,
+        max_total_bits_per_s=max_total_bandwidth,
+        max_total_bytes=max_total_bytes,
+    )
+    chosen = [adjustment.of(scenario.find(name)) for name in names]
+
+    from flows import planning  # noqa: PLC0415 - imports the Kubernetes client
+
+    seen = planning.look(embedded=embedded, context=context, kubeconfig=kubeconfig)
+    plans = [forecast(each, namespace=namespace, sites=seen.sites) for each in chosen]
+    if as_json:
+        _print_json([plan_as_json(each) | {"cluster": seen.cluster} for each in plans])
+    else:
+        planning.show(plans, seen, Console())
+    raise typer.Exit(ExitCode.USAGE if any(each.refusals for each in plans) else ExitCode.PASS)
 
 
 @application.command()
@@ -217,11 +318,22 @@ def outcome_of(command: Callable[[], Any]) -> int:
     return code
 
 
-def _require_acceptable(names: list[str], *, sla: Path, lake: str, run_id: str | None) -> None:
+def _adjustment(*, node_selector: list[str] | None, **others: object) -> Adjustment:
+    labels = dict(each.partition("=")[::2] for each in node_selector or ())
+    if bad := next((each for each in node_selector or () if "=" not in each), None):
+        raise InvalidInputError(f"--node-selector {bad}: allowed: KEY=VALUE, such as pool=bench")
+    return document.validated({"node_selector": labels, **others}, Adjustment, source="the command line")
+
+
+def _require_acceptable(
+    names: list[str], adjustment: Adjustment, *, sla: Path, lake: str, run_id: str | None
+) -> None:
     """Refuse what is not acceptable before anything is made, or imported for seconds."""
     thresholds = slas.load(sla)
     for name in names:
-        thresholds.requirements_for(scenario.find(name))
+        chosen = adjustment.of(scenario.find(name))
+        chosen.require_within_limits()
+        thresholds.requirements_for(chosen)
 
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
 

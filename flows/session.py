@@ -18,6 +18,7 @@ from flows.benchmark import benchmark
 from flows.display import Display
 from flows.exit_code import ExitCode, of_verdict
 from netcadence import scenario as scenarios
+from netcadence.adjustment import Adjustment
 from netcadence.home import Home
 from netcadence.report import VERDICT_STYLES, verdict_table
 from netcadence.report import as_json as report_as_json
@@ -76,6 +77,7 @@ class Session:
     sla: Path
     lake: str | None
     console: Console
+    adjustment: Adjustment
 
     def run(self, names: list[str], *, run_id: str | None, as_json: bool) -> list[ExitCode]:
         """Run scenarios one after another; a failed one does not keep the next from being measured.
@@ -117,6 +119,7 @@ class Session:
         with Display(self.console, title) as display, heard_by(display), self._server_needed():
             state: State[Any] = benchmark(
                 name,
+                adjustment=self.adjustment,
                 run_id=run_id or "",
                 cluster=target.cluster,
                 kubeconfig=target.kubeconfig,

@@ -12,6 +12,7 @@ from netcadence.kube.access import Object
 from netcadence.kube.installation import install
 from netcadence.kube.run import Run
 from netcadence.kube.workers import WorkerTemplate
+from netcadence.layout import Layout
 from netcadence.report import counted
 from tasks.progress import listener
 from tasks.retry import if_transient
@@ -31,7 +32,7 @@ def prepare(run: Run, manifests: Path) -> None:
 
 
 @task(name="deploy", cache_policy=NO_CACHE)
-def deploy(run: Run) -> Object:
+def deploy(run: Run, layout: Layout) -> Object:
     """Create the run's own object and its workers; returns the owner reference for all that follows."""
     demand, worker = run.scenario.demand, run.scenario.worker
     listener().step(f"deploying {counted(demand.workers, 'worker')}")
@@ -43,5 +44,8 @@ def deploy(run: Run) -> Object:
         memory_request=worker.memory_request,
         memory_limit=worker.memory_limit,
     )
-    workers.deploy(run, replicas=demand.workers, template=template, owner=owner)
+    for number, group in enumerate(layout.groups):
+        workers.deploy(
+            run, replicas=group.workers, template=template, owner=owner, where=group.where, group=number
+        )
     return owner

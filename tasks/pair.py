@@ -8,16 +8,21 @@ from prefect.cache_policies import NO_CACHE
 from netcadence import pairing
 from netcadence.kube.facts import ClusterFacts, cluster_facts
 from netcadence.kube.run import Run
+from netcadence.layout import Layout
 from netcadence.pair import Pair, WorkerPod
 from netcadence.report import counted
 from tasks.progress import listener
 
 
 @task(name="pair", cache_policy=NO_CACHE)
-def pair(run: Run, workers: tuple[WorkerPod, ...]) -> tuple[Pair, ...]:
+def pair(run: Run, workers: tuple[WorkerPod, ...], layout: Layout) -> tuple[Pair, ...]:
     """Return the plan: every pair of every round."""
     scenario = run.scenario
     listener().step(f"pairing {counted(len(workers), 'worker')}")
+    if layout.seats:
+        return pairing.seat(
+            workers, layout.seats, base_port=scenario.port, rounds=scenario.rounds, name=scenario.name
+        )
     return pairing.plan(
         workers,
         pairs=scenario.pairs,
@@ -29,6 +34,7 @@ def pair(run: Run, workers: tuple[WorkerPod, ...]) -> tuple[Pair, ...]:
 
 
 @task(name="facts", cache_policy=NO_CACHE)
-def facts(run: Run, workers: tuple[WorkerPod, ...]) -> ClusterFacts:
-    """Return versions and nodes, as they are while the run goes."""
-    return cluster_facts(run.access, frozenset(worker.node for worker in workers))
+def facts(run: Run) -> ClusterFacts:
+    """Return versions and nodes, as they are when the run begins."""
+    listener().step("looking at the nodes")
+    return cluster_facts(run.access)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -13,7 +15,7 @@ from tasks.progress import listener
 
 
 @task(name="ready", cache_policy=NO_CACHE)
-def ready(run: Run) -> tuple[WorkerPod, ...]:
+def ready(run: Run, zones: Mapping[str, str]) -> tuple[WorkerPod, ...]:
     """Return the workers once all of them are ready."""
     wanted = run.scenario.demand.workers
     listener().step(f"waiting for {counted(wanted, 'worker')}")
@@ -21,5 +23,6 @@ def ready(run: Run) -> tuple[WorkerPod, ...]:
         run,
         replicas=wanted,
         timeout_s=run.scenario.worker.ready_timeout_s,
+        zones=zones,
         on_progress=listener().count,
     )

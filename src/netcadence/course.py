@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from netcadence import __version__, skew
@@ -16,7 +16,7 @@ from netcadence.kube.run import Run
 from netcadence.outcome import outcome_of
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome, RunFacts, RunRecord
-from netcadence_worker.contract import Reason, ReportedError
+from netcadence_worker.contract import Reason, ReportedError, Role
 
 _NOBODY = WorkerPod(name="", uid="", ip="", node="")
 
@@ -78,8 +78,19 @@ class Course:
             return tuple(outcome_of(pair, None, otherwise=self.trouble) for pair in self.pairs)
         return conclude(self.observation, self.pairs, starts=self.starts, otherwise=self.trouble)
 
+    def _mtus(self) -> dict[str, int]:
+        """Return, by node, the least MTU that workers there have reported."""
+        mtus: dict[str, int] = {}
+        for pair in self.pairs:
+            sighting = self.observation.requests.get(pair.index) if self.observation else None
+            for role, worker in ((Role.CLIENT, pair.client), (Role.SERVER, pair.server)):
+                mtu = sighting.status.side(role).mtu if sighting else None
+                if mtu is not None:
+                    mtus[worker.node] = min(mtu, mtus.get(worker.node, mtu))
+        return mtus
+
     def _facts(self) -> RunFacts:
-        scenario, cluster = self.run.scenario, self.facts
+        scenario, cluster, mtus = self.run.scenario, self.facts, self._mtus()
         return RunFacts(
             run_id=self.run.run_id,
             cluster=self.run.access.cluster,
@@ -97,6 +108,7 @@ class Course:
             kubernetes_version=cluster.kubernetes_version if cluster else "",
             cni=cluster.cni if cluster else "",
             netcadence_version=__version__,
-            nodes=cluster.nodes if cluster else (),
+            mtu=min(mtus.values(), default=None),
+            nodes=tuple(replace(node, mtu=mtus.get(node.name)) for node in cluster.nodes) if cluster else (),
             phases_s={name: round(seconds, 4) for name, seconds in self.phases_s.items()},
         )

@@ -10,7 +10,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,12 +34,24 @@ def read(path: Path, model: type[Model]) -> Model:
         raise InvalidInputError(
             f"{path}: holds {_kind(content)}, not a mapping of {', '.join(_names(model))}"
         )
+    return validated(content, model, source=str(path))
+
+
+def validated(content: Mapping[str, Any], model: type[Model], *, source: str) -> Model:
+    """Return a mapping as a `model`.
+
+    Args:
+        source: Where the content is from, which begins each line of a refusal, such as the file's path.
+
+    Raises:
+        InvalidInputError: It is not such a model.
+    """
     try:
         return model.model_validate(content)
     except ValidationError as error:
         # Of a default that waits for another field, nothing is wrong but that field.
         problems = (each for each in error.errors() if each["type"] != "default_factory_not_called")
-        lines = (f"{path}: {_sentence(problem, model)}" for problem in problems)
+        lines = (f"{source}: {_sentence(problem, model)}" for problem in problems)
         raise InvalidInputError("\n".join(lines)) from error
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netcadence.errors import PermanentError
+from netcadence.nodes import NodePair
 from netcadence.pair import Pair, WorkerPod
 
 
@@ -28,6 +29,8 @@ class Placement(enum.StrEnum):
     CROSS_NODE = "cross-node"
     #: On one node: the baseline that the network between nodes is compared with.
     SAME_NODE = "same-node"
+    #: In two zones, and therefore on two nodes.
+    CROSS_ZONE = "cross-zone"
     #: Across nodes as far as possible, the rest on one.
     ANY = "any"
 
@@ -47,7 +50,8 @@ class Demand:
 
 def demand(pairs: int, placement: Placement) -> Demand:
     """Return what `pairs` pairs of one client and one server each need."""
-    return Demand(workers=2 * pairs, nodes=2 if placement is Placement.CROSS_NODE else 1)
+    crossing = placement in (Placement.CROSS_NODE, Placement.CROSS_ZONE)
+    return Demand(workers=2 * pairs, nodes=2 if crossing else 1)
 
 
 def plan(
@@ -75,7 +79,10 @@ def plan(
     Raises:
         PairingError: Not all pairs can be made; never are fewer returned.
     """
-    pool = _Pool(pods)
+    if placement is Placement.CROSS_ZONE:
+        pool = _Pool([pod for pod in pods if pod.zone], key=lambda pod: pod.zone)
+    else:
+        pool = _Pool(pods, key=lambda pod: pod.node)
     if placement is Placement.SAME_NODE:
         matches = pool.within_nodes(pairs)
     else:
@@ -86,20 +93,60 @@ def plan(
         raise PairingError(
             _shortage(pods, pairs=pairs, possible=len(matches), placement=placement, name=name)
         )
+    return _repeated(matches, base_port=base_port, rounds=rounds)
+
+
+def seat(
+    pods: Sequence[WorkerPod],
+    seats: Sequence[NodePair],
+    *,
+    base_port: int,
+    rounds: int = 1,
+    name: str = "the run",
+) -> tuple[Pair, ...]:
+    """Return a pair for each seat in each round: a pod of the seat's client node, and one of its server node.
+
+    Like `plan`, where it was decided beforehand which nodes measure with each other.
+
+    Raises:
+        PairingError: A node has fewer pods than seats; never are fewer pairs returned.
+    """
+    by_node: dict[str, list[WorkerPod]] = {}
+    for pod in sorted(set(pods)):
+        by_node.setdefault(pod.node, []).append(pod)
+    wanted = Counter(node for each in seats for node in (each.client_node, each.server_node))
+    short = {node: count - len(by_node.get(node, ())) for node, count in sorted(wanted.items())}
+    lacking = [f"{_count(count, 'worker')} missing on {node}" for node, count in short.items() if count > 0]
+    if lacking:
+        there = sum(len(by_node.get(node, ())) for node in wanted)
+        raise PairingError(
+            f"{name} needs {_count(2 * len(seats), 'worker')} on {_count(len(wanted), 'node')}; "
+            f"there {'is' if there == 1 else 'are'} {there} on them: {', '.join(lacking)}"
+        )
+    free = {node: iter(pods_there) for node, pods_there in by_node.items()}
+    matches = [(next(free[each.client_node]), next(free[each.server_node])) for each in seats]
+    return _repeated(matches, base_port=base_port, rounds=rounds)
+
+
+def _repeated(
+    matches: Sequence[tuple[WorkerPod, WorkerPod]], *, base_port: int, rounds: int
+) -> tuple[Pair, ...]:
     return tuple(
-        Pair(index=round_ * pairs + position, client=client, server=server, port=base_port, round=round_)
+        Pair(
+            index=round_ * len(matches) + position, client=client, server=server, port=base_port, round=round_
+        )
         for round_ in range(rounds)
         for position, (client, server) in enumerate(matches)
     )
 
 
 class _Pool:
-    """The unpaired pods by node."""
+    """The unpaired pods by node, or by whatever else the key says pairs have to cross."""
 
-    def __init__(self, pods: Sequence[WorkerPod]) -> None:
+    def __init__(self, pods: Sequence[WorkerPod], key: Callable[[WorkerPod], str]) -> None:
         ordered = sorted(set(pods))
-        self._left = Counter(pod.node for pod in ordered)
-        self._free = {node: iter([pod for pod in ordered if pod.node == node]) for node in self._left}
+        self._left = Counter(map(key, ordered))
+        self._free = {place: iter([pod for pod in ordered if key(pod) == place]) for place in self._left}
         self._met: Counter[frozenset[str]] = Counter()
         self._clients: Counter[str] = Counter()
 
@@ -145,31 +192,39 @@ def _shortage(
 ) -> str:
     """Say what is needed, what is there, and what is therefore missing."""
     wanted = demand(pairs, placement)
-    by_node = Counter(pod.node for pod in set(pods))
-    workers = by_node.total()
-    where = f"on at least {_count(wanted.nodes, 'node')}" if wanted.nodes > 1 else f"({placement})"
+    zonal = placement is Placement.CROSS_ZONE
+    by_node = Counter(pod.zone if zonal else pod.node for pod in set(pods) if pod.zone or not zonal)
+    workers, place = by_node.total(), "zone" if zonal else "node"
+    where = f"{'in' if zonal else 'on'} at least {_count(2, place)}" if wanted.nodes > 1 else f"({placement})"
     needs = f"{name} needs {_count(wanted.workers, 'worker')} {where}"
-    there = f"there {'is' if workers == 1 else 'are'} {workers} on {_count(len(by_node), 'node')}"
+    there = (
+        f"there {'is' if workers == 1 else 'are'} {workers} {'in' if zonal else 'on'} "
+        f"{_count(len(by_node), place)}"
+    )
     return f"{needs}; {there}: {_missing(by_node, pairs=pairs, possible=possible, placement=placement)}"
 
 
 def _missing(by_node: Counter[str], *, pairs: int, possible: int, placement: Placement) -> str:
-    if placement is not Placement.CROSS_NODE:
+    if placement not in (Placement.CROSS_NODE, Placement.CROSS_ZONE):
         lacking = 2 * pairs - by_node.total()
         if lacking > 0:
             return f"{_count(lacking, 'worker')} missing"
         return (
             f"only {_count(possible, 'pair')} can stay on one node; nodes with an odd number leave one over"
         )
+    places = "zones" if placement is Placement.CROSS_ZONE else "nodes"
     # No node can serve in more pairs than there are, so that what it has beyond that does not count.
     lacking = 2 * pairs - sum(min(left, pairs) for left in by_node.values())
     crowded = [node for node, left in by_node.items() if left > pairs]
     if len(by_node) == 1:
         return (
-            f"no pair can cross nodes; {_count(lacking, 'worker')} missing on other nodes than {min(by_node)}"
+            f"no pair can cross {places}; "
+            f"{_count(lacking, 'worker')} missing on other {places} than {min(by_node)}"
         )
-    elsewhere = f" on other nodes than {crowded[0]}, which has {by_node[crowded[0]]}" if crowded else ""
-    return f"only {_count(possible, 'pair')} can cross nodes; {_count(lacking, 'worker')} missing{elsewhere}"
+    elsewhere = f" on other {places} than {crowded[0]}, which has {by_node[crowded[0]]}" if crowded else ""
+    return (
+        f"only {_count(possible, 'pair')} can cross {places}; {_count(lacking, 'worker')} missing{elsewhere}"
+    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -68,7 +68,12 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A node as it was during the run."""
+    """A node as it was during the run.
+
+    Attributes:
+        allocatable_cpu: Processors that it has for pods.
+        mtu: Of the interface by which its workers are reached, in bytes, as they reported it.
+    """
 
     name: str
     zone: str = ""
@@ -77,6 +82,11 @@ class NodeFacts:
     os_image: str = ""
     container_runtime: str = ""
     kubelet: str = ""
+    region: str = ""
+    architecture: str = ""
+    allocatable_cpu: float | None = None
+    allocatable_memory_bytes: int | None = None
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,7 @@ class RunFacts:
         scenario: Name, such as `tcp-1:1`; `config` holds the whole scenario as JSON.
         skew_bound_ms: What the 99th percentile of the skew may be; what it was stands in `RunRecord.skew`.
         network: How pods reach each other: `kubernetes`, `namespaces` or `loopback` (the last two embedded).
+        mtu: The least that the run's nodes have, in bytes.
         config_hash: SHA-256 of `config`, so that like is compared with like.
     """
 

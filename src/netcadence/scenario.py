@@ -12,8 +12,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from netcadence import document, pairing
+from netcadence import budget, document, pairing
+from netcadence.budget import Limits, Traffic
 from netcadence.errors import InvalidInputError
+from netcadence.layout import Wish
+from netcadence.nodes import Nodes
 from netcadence.pairing import Demand, Placement
 from netcadence_worker.contract import (
     HTTP_PORT,
@@ -54,6 +57,11 @@ def _default_port(data: Mapping[str, Any]) -> int:
     return HTTP_PORT if data.get("protocol") in (Protocol.HTTP, Protocol.GRPC) else IPERF_PORT
 
 
+def _as_many_as_node_pairs(data: Mapping[str, Any]) -> int:
+    nodes = data.get("nodes", Nodes())
+    return max(1, len(nodes.pairs))
+
+
 def _as_many_as_clients(data: Mapping[str, Any]) -> int:
     return int(data.get("clients", 1))
 
@@ -65,13 +73,16 @@ class Scenario(_Strict):
         name: Identifier in results, SLA files and on the command line, such as `tcp-50:50`.
         title: A few words for a list.
         purpose: What the figures tell, for a person who chooses.
-        clients: Client pods; as many as there are servers, for each pair is one of both.
+        nodes: Which nodes the pods may be on; by default all.
+        clients: Client pods; as many as there are servers, for each pair is one of both. By default 1, or as
+            many as `nodes.pairs` lists.
         servers: Server pods.
         rounds: How often the same pairs measure, one time after another.
         duration_s: Seconds of traffic in a round.
         streams: Parallel streams (iperf) or simulated users (siege) in each pair.
         port: Port of the first listener of a server; by default 5001, for HTTP 5301.
         placement: Where a pair's two pods have to be.
+        limits: Most that may be sent; a run that could send more is refused before anything is made.
         arm_timeout_s: Seconds within which both sides of a pair have to be armed.
         report_timeout_s: Seconds after the end of the traffic until a missing report counts as missing.
         skew_max_ms: Most that the 99th percentile of the distance from the common start may be. The default
@@ -83,7 +94,8 @@ class Scenario(_Strict):
     purpose: Annotated[str, Field(max_length=500)] = ""
     protocol: Protocol
     tool: Tool
-    clients: Annotated[int, Field(ge=1, le=10_000)] = 1
+    nodes: Nodes = Nodes()
+    clients: Annotated[int, Field(ge=1, le=10_000, default_factory=_as_many_as_node_pairs)]
     servers: Annotated[int, Field(ge=1, le=10_000, default_factory=_as_many_as_clients)]
     rounds: Annotated[int, Field(ge=1, le=10_000)] = 1
     duration_s: Annotated[int, Field(ge=1, le=3_600)] = 10
@@ -91,6 +103,7 @@ class Scenario(_Strict):
     port: Annotated[Port, Field(default_factory=_default_port)]
     options: ToolOptions = ToolOptions()
     placement: Placement = Placement.CROSS_NODE
+    limits: Limits = Limits()
     arm_timeout_s: Annotated[int, Field(ge=1, le=600)] = 10
     report_timeout_s: Annotated[int, Field(ge=1, le=600)] = 15
     skew_max_ms: Annotated[float, Field(gt=0, le=60_000, allow_inf_nan=False)] = 100.0
@@ -126,6 +139,24 @@ class Scenario(_Strict):
             raise document.RefusalError("options.iperf.bandwidth", None, message)
         return self
 
+    @model_validator(mode="after")
+    def _node_pairs_fit(self) -> Self:
+        listed = self.nodes.pairs
+        if len(listed) > self.clients:
+            message = f"are fewer than nodes.pairs lists; allowed: {len(listed)} or more, dealt out in turn"
+            raise document.RefusalError("clients", self.clients, message)
+        for position, each in enumerate(listed):
+            same = each.client_node == each.server_node
+            if same and self.placement in (Placement.CROSS_NODE, Placement.CROSS_ZONE):
+                message = (
+                    f"nodes.pairs.{position} is on one node, {each.client_node}; allowed: same-node, any"
+                )
+                raise document.RefusalError("placement", self.placement.value, message)
+            if not same and self.placement is Placement.SAME_NODE:
+                message = f"nodes.pairs.{position} is on two nodes; allowed: cross-node, cross-zone, any"
+                raise document.RefusalError("placement", self.placement.value, message)
+        return self
+
     @property
     def _bandwidth(self) -> int | None:
         return self.options.iperf.bandwidth if self.options.iperf else None
@@ -144,6 +175,30 @@ class Scenario(_Strict):
     def demand(self) -> Demand:
         """Workers and nodes that have to be there."""
         return pairing.demand(self.pairs, self.placement)
+
+    @property
+    def wish(self) -> Wish:
+        """What is wanted of the cluster's nodes."""
+        return Wish(self.name, self.pairs, self.placement, self.nodes)
+
+    @property
+    def traffic(self) -> Traffic:
+        """What is sent at most."""
+        return Traffic(
+            stream_bits_per_s=self._bandwidth,
+            streams=self.streams,
+            pairs=self.pairs,
+            seconds=self.duration_s * self.rounds,
+            pace="options.iperf.bandwidth" if self.tool is Tool.IPERF else "",
+        )
+
+    def require_within_limits(self) -> None:
+        """Refuse a scenario that could send more than its limits allow.
+
+        Raises:
+            OverBudgetError: With what would be sent, what is allowed, and what to change.
+        """
+        budget.require_within(self.name, self.traffic, self.limits)
 
     @property
     def config(self) -> str:

@@ -128,7 +128,7 @@ def test_one_node_is_said_to_be_too_few_for_pairs_that_cross_nodes(measure, writ
     assert {index: error.reason for index, error in errors.items()} == dict.fromkeys(
         (0, 1), Reason.NOT_PAIRED
     )
-    assert "needs 4 workers on at least 2 nodes; there are 4 on 1 node" in errors[0].message
+    assert "needs 2 nodes for 4 workers; there is 1 of 1 node (node-0): 1 node missing" in errors[0].message
     assert state.name == "InvalidMeasurement"
 
 

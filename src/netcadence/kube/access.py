@@ -149,6 +149,14 @@ class Access:
         finally:
             response.close()
 
+    def answers(self) -> bool:
+        """Tell whether the server answers now; tried once, for those who can do without it."""
+        try:
+            self._once("GET", "/version")
+        except ApiUnavailableError:
+            return False
+        return True
+
     def close(self) -> None:
         self._client.rest_client.close()
 

@@ -15,13 +15,14 @@ _GONE_WITHIN_S: Final = 60.0
 def clean_up(run: Run, *, timeout_s: float = _GONE_WITHIN_S) -> bool:
     """Delete a run's workers, requests and its own object; harmless where they are gone already.
 
-    The Deployment goes first and by name, so that workers are told to stop without waiting for the garbage
+    The Deployments go first and by name, so that workers are told to stop without waiting for the garbage
     collector.
 
     Returns:
         Whether the last worker pod was gone within `timeout_s`; the cluster finishes the rest by itself.
     """
-    run.access.delete(DEPLOYMENT, run.workers_name, run.namespace)
+    for deployment in run.access.list(DEPLOYMENT, run.namespace, selector=run.selector)[0]:
+        run.access.delete(DEPLOYMENT, deployment["metadata"]["name"], run.namespace)
     run.access.delete(RUN, run.run_id, run.namespace)
     return _wait_gone(run, timeout_s)
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from netcadence.kube.access import Access, Object
 from netcadence.kube.resource import NODE
 from netcadence.kube.workers import ZONE_LABEL
+from netcadence.nodes import Site
 from netcadence.record import NodeFacts
 
 #: The embedded cluster's nodes carry this annotation: `namespaces` or `loopback`.
 NETWORK_ANNOTATION: Final = "netcadence.io/network"
 #: Marks that CNI plugins leave on nodes.
 _CNI_MARKS: Final = {
+    "aws-vpc-cni": "vpc.amazonaws.com",
+    "kube-router": "kube-router.io",
     "cilium": "cilium.io",
     "calico": "projectcalico.org",
     "flannel": "flannel.alpha.coreos.com",
@@ -23,6 +27,10 @@ _CNI_MARKS: Final = {
     "ovn-kubernetes": "k8s.ovn.org",
     "weave": "weave.works",
 }
+_BINARY: Final = {f"{prefix}i": 1024.0**power for power, prefix in enumerate("KMGTP", start=1)}
+_DECIMAL: Final = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
+_SUFFIXES: Final = _BINARY | _DECIMAL
+_QUANTITY: Final = re.compile(rf"(\d+(?:\.\d+)?)({'|'.join(_SUFFIXES)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,7 @@ class ClusterFacts:
     """A cluster as it was when a run began.
 
     Attributes:
+        sites: All nodes as places for workers.
         processors: How many a node has for pods, by its name; only where it says so.
     """
 
@@ -38,15 +47,21 @@ class ClusterFacts:
     cni: str
     network: str
     processors: Mapping[str, int]
+    sites: tuple[Site, ...] = ()
+
+    @property
+    def zones(self) -> Mapping[str, str]:
+        """The zone of each node, empty where it has none."""
+        return {site.name: site.zone for site in self.sites}
+
+    def among(self, names: Collection[str]) -> ClusterFacts:
+        """Leave out the nodes that take no part in a run."""
+        return replace(self, nodes=tuple(node for node in self.nodes if node.name in names))
 
 
-def cluster_facts(access: Access, names: frozenset[str]) -> ClusterFacts:
-    """Read version and nodes.
-
-    Args:
-        names: The nodes that take part in the run; the others are left out.
-    """
-    nodes = [node for node in access.list(NODE)[0] if node["metadata"]["name"] in names]
+def cluster_facts(access: Access) -> ClusterFacts:
+    """Read version and nodes, once for all that a run wants to know of them."""
+    nodes, _ = access.list(NODE)
     networks = {
         node["metadata"].get("annotations", {}).get(NETWORK_ANNOTATION, "kubernetes") for node in nodes
     }
@@ -56,11 +71,13 @@ def cluster_facts(access: Access, names: frozenset[str]) -> ClusterFacts:
         cni=_cni(nodes),
         network=networks.pop() if len(networks) == 1 else "kubernetes",
         processors={node["metadata"]["name"]: count for node in nodes if (count := _processors(node))},
+        sites=tuple(_site(node) for node in nodes),
     )
 
 
 def _node(node: Object) -> NodeFacts:
     labels, info = node["metadata"].get("labels", {}), node.get("status", {}).get("nodeInfo", {})
+    allocatable = node.get("status", {}).get("allocatable", {})
     return NodeFacts(
         name=node["metadata"]["name"],
         zone=labels.get(ZONE_LABEL, ""),
@@ -69,14 +86,45 @@ def _node(node: Object) -> NodeFacts:
         os_image=info.get("osImage", ""),
         container_runtime=info.get("containerRuntimeVersion", ""),
         kubelet=info.get("kubeletVersion", ""),
+        region=labels.get("topology.kubernetes.io/region", ""),
+        architecture=info.get("architecture", ""),
+        allocatable_cpu=_quantity(allocatable.get("cpu")),
+        allocatable_memory_bytes=_whole(_quantity(allocatable.get("memory"))),
     )
+
+
+def _site(node: Object) -> Site:
+    return Site(
+        name=node["metadata"]["name"],
+        zone=node["metadata"].get("labels", {}).get(ZONE_LABEL, ""),
+        labels=node["metadata"].get("labels", {}),
+        room=_whole(_quantity(node.get("status", {}).get("allocatable", {}).get("pods"))),
+        closed=_why_closed(node),
+    )
+
+
+def _why_closed(node: Object) -> str:
+    """Say why no pod can be put on a node. Taints are left to the scheduler: they depend on the pod."""
+    if node.get("spec", {}).get("unschedulable"):
+        return "cordoned"
+    conditions = node.get("status", {}).get("conditions", ())
+    ready = next((each["status"] for each in conditions if each["type"] == "Ready"), "Unknown")
+    return "" if ready == "True" else "not ready"
 
 
 def _processors(node: Object) -> int:
     """Return a node's allocatable processors, parts of one counted as one; 0 where it does not say."""
-    quantity = str(node.get("status", {}).get("allocatable", {}).get("cpu", "0"))
-    number = float(quantity.removesuffix("m")) / (1000 if quantity.endswith("m") else 1)
-    return math.ceil(number)
+    return math.ceil(_quantity(node.get("status", {}).get("allocatable", {}).get("cpu")) or 0)
+
+
+def _quantity(text: object) -> float | None:
+    """Read a Kubernetes quantity, such as `3920m` or `16Gi`; None where there is none that can be read."""
+    match = _QUANTITY.fullmatch(str(text))
+    return float(match[1]) * _SUFFIXES[match[2]] if match else None
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
 
 
 def _cni(nodes: list[Object]) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from netcadence.errors import PermanentError, TransientError
-from netcadence.kube.access import Access, Object
+from netcadence.kube.access import Object
 from netcadence.kube.follow import Change, follow
-from netcadence.kube.resource import DEPLOYMENT, NODE, POD
+from netcadence.kube.resource import DEPLOYMENT, POD
 from netcadence.kube.run import Run
+from netcadence.nodes import Pool
 from netcadence.pair import WorkerPod
 from netcadence_worker.contract import HEALTH_PORT, RUN_LABEL
 
+#: Tells the Deployments of one run apart, and their pods.
+GROUP_LABEL: Final = "netcadence.io/group"
 NAME_LABEL: Final = "app.kubernetes.io/name"
 WORKER: Final = "netcadence-worker"
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
@@ -58,35 +61,61 @@ class WorkerTemplate:
     cpu_request: str = "50m"
     memory_request: str = "64Mi"
     memory_limit: str = "256Mi"
-    node_selector: tuple[tuple[str, str], ...] = ()
 
 
-def deploy(run: Run, *, replicas: int, template: WorkerTemplate, owner: Object) -> None:
-    """Create the Deployment of a run's workers, owned by the run's own object."""
-    run.access.create(DEPLOYMENT, deployment(run, replicas, template, owner), run.namespace)
+def deploy(
+    run: Run,
+    *,
+    replicas: int,
+    template: WorkerTemplate,
+    owner: Object,
+    where: Pool = Pool(),  # noqa: B008 - frozen
+    group: int = 0,
+) -> None:
+    """Create a Deployment of a run's workers, owned by the run's own object.
+
+    Args:
+        where: Nodes that the workers may be on.
+        group: Number of the Deployment in the run, from 0.
+    """
+    body = deployment(run, replicas, template, owner, where=where, group=group)
+    run.access.create(DEPLOYMENT, body, run.namespace)
 
 
-def deployment(run: Run, replicas: int, template: WorkerTemplate, owner: Object) -> Object:
+def deployment(
+    run: Run,
+    replicas: int,
+    template: WorkerTemplate,
+    owner: Object,
+    *,
+    where: Pool = Pool(),  # noqa: B008 - frozen
+    group: int = 0,
+) -> Object:
     """Build that Deployment."""
-    labels = {NAME_LABEL: WORKER, RUN_LABEL: run.run_id}
+    labels = {NAME_LABEL: WORKER, RUN_LABEL: run.run_id, GROUP_LABEL: str(group)}
     return {
         "apiVersion": DEPLOYMENT.api_version,
         "kind": DEPLOYMENT.kind,
-        "metadata": {"name": run.workers_name, "labels": labels, "ownerReferences": [owner]},
+        "metadata": {"name": group_name(run, group), "labels": labels, "ownerReferences": [owner]},
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": _pod_spec(labels, template)},
+            "template": {"metadata": {"labels": labels}, "spec": _pod_spec(labels, template, where)},
         },
     }
 
 
-def _pod_spec(labels: dict[str, str], template: WorkerTemplate) -> Object:
+def group_name(run: Run, group: int) -> str:
+    """Return the name of one of a run's Deployments."""
+    return run.workers_name if group == 0 else f"{run.workers_name}-{group}"
+
+
+def _pod_spec(labels: dict[str, str], template: WorkerTemplate, where: Pool) -> Object:
     return {
         "serviceAccountName": WORKER,
         "terminationGracePeriodSeconds": 3,
         "enableServiceLinks": False,
-        "nodeSelector": dict(template.node_selector),
+        **({} if where.is_open else {"affinity": {"nodeAffinity": _node_affinity(where)}}),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": 65532,
@@ -104,6 +133,19 @@ def _pod_spec(labels: dict[str, str], template: WorkerTemplate) -> Object:
         "containers": [_container(template)],
         "volumes": [{"name": "tmp", "emptyDir": {}}],
     }
+
+
+def _node_affinity(where: Pool) -> Object:
+    labels = [(key, [value]) for key, value in sorted(where.selector.items())]
+    zones = [(ZONE_LABEL, list(where.zones))] if where.zones else []
+    expressions = [{"key": key, "operator": "In", "values": values} for key, values in labels + zones]
+    # A field takes one value only; terms are alternatives.
+    names = [
+        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [n]}]} for n in where.names
+    ]
+    common = {"matchExpressions": expressions} if expressions else {}
+    terms = [common | name for name in names] or [common]
+    return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
 
 
 def _container(template: WorkerTemplate) -> Object:
@@ -161,12 +203,14 @@ def wait_ready(
     *,
     replicas: int,
     timeout_s: float,
+    zones: Mapping[str, str] | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[WorkerPod, ...]:
     """Wait until all workers of a run are ready, and return them sorted by name.
 
     Args:
         timeout_s: Seconds to wait at most.
+        zones: Zone of each node, by its name.
         on_progress: Called with the number ready and the number wanted at each change.
 
     Raises:
@@ -190,8 +234,7 @@ def wait_ready(
             ready.pop(notice.name, None)
         on_progress(len(ready), replicas)
         if len(ready) >= replicas:
-            zones = zones_of_nodes(run.access)
-            return tuple(sorted(_worker(pod, zones) for pod in ready.values()))
+            return tuple(sorted(_worker(pod, zones or {}) for pod in ready.values()))
     raise WorkersLateError(_late(pods, ready, replicas, timeout_s))
 
 
@@ -223,15 +266,7 @@ def why_hopeless(pod: Object) -> str:
     return ""
 
 
-def zones_of_nodes(access: Access) -> dict[str, str]:
-    """Return each node's zone label, empty where it has none."""
-    nodes, _ = access.list(NODE)
-    return {
-        node["metadata"]["name"]: node["metadata"].get("labels", {}).get(ZONE_LABEL, "") for node in nodes
-    }
-
-
-def _worker(pod: Object, zones: dict[str, str]) -> WorkerPod:
+def _worker(pod: Object, zones: Mapping[str, str]) -> WorkerPod:
     node = pod["spec"]["nodeName"]
     return WorkerPod(
         name=pod["metadata"]["name"],

@@ -11,7 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 #: Keys of the file's metadata by which a reader knows that a file is of this lake.
 TABLE_KEY: Final = b"netcadence.table"
 VERSION_KEY: Final = b"netcadence.schema_version"
@@ -51,6 +51,14 @@ _NODE = pa.struct(
     [
         pa.field(name, _TEXT)
         for name in ("name", "zone", "instance_type", "kernel", "os_image", "container_runtime", "kubelet")
+    ]
+    # Since version 2; a struct grows like a table, and an older file's has null for what it lacks.
+    + [
+        pa.field("region", _TEXT),
+        pa.field("architecture", _TEXT),
+        pa.field("allocatable_cpu", pa.float64()),
+        pa.field("allocatable_memory_bytes", pa.int64()),
+        pa.field("mtu", pa.int32()),
     ]
 )
 

@@ -21,6 +21,7 @@ from netcadence.embedded.state import ROOT_VARIABLE
 from netcadence.kube import dispatch
 from netcadence.kube.access import Access
 from netcadence.kube.cleanup import clean_up, leftovers
+from netcadence.kube.facts import cluster_facts
 from netcadence.kube.installation import install
 from netcadence.kube.resource import NODE
 from netcadence.kube.run import Run
@@ -172,7 +173,13 @@ def ready(deployed):
 
     def ready(**fields):
         run, owner = deployed(**fields)
-        return run, owner, wait_ready(run, replicas=run.scenario.demand.workers, timeout_s=60)
+        return (
+            run,
+            owner,
+            wait_ready(
+                run, replicas=run.scenario.demand.workers, timeout_s=60, zones=cluster_facts(run.access).zones
+            ),
+        )
 
     return ready
 

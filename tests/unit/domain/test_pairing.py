@@ -1,6 +1,7 @@
 """Who measures with whom."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,11 @@ def cluster(counts):
         for node, count in enumerate(counts)
         for number in range(count)
     ]
+
+
+def zoned(pods):
+    """Put each node into a zone of its own."""
+    return [replace(pod, zone=f"zone-{pod.node}") for pod in pods]
 
 
 def node_pairs(pairs):
@@ -65,14 +71,18 @@ def outcome_of(pods, placement):
 
 @given(clusters, st.sampled_from(Placement))
 def test_no_pod_is_in_two_pairs_and_every_pair_is_where_it_has_to_be(counts, placement):
-    pods = cluster([*counts, 2, 2])
+    pods = zoned(cluster([*counts, 2, 2]))
     planned = plan(pods, pairs=2, base_port=PORT, placement=placement)
     used = Counter(pod.uid for pair in planned for pod in (pair.client, pair.server))
     assert set(used.values()) == {1}
+    if placement is Placement.CROSS_ZONE:
+        assert all(pair.client.zone != pair.server.zone for pair in planned)
     crossing = {pair.client.node != pair.server.node for pair in planned}
-    assert crossing <= {Placement.CROSS_NODE: {True}, Placement.SAME_NODE: {False}}.get(
-        placement, {True, False}
-    )
+    assert crossing <= {
+        Placement.CROSS_NODE: {True},
+        Placement.CROSS_ZONE: {True},
+        Placement.SAME_NODE: {False},
+    }.get(placement, {True, False})
 
 
 @given(st.integers(2, 8), st.integers(1, 12))

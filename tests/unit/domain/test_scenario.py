@@ -89,7 +89,10 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
         ("duration_s: 99999", "duration_s: 99999: should be less than or equal to 3600"),
         ("clients: 0", "clients: 0: should be greater than or equal to 1"),
         ("clients: 2\nservers: 3", "servers: 3: clients and servers are paired one to one; allowed: 2"),
-        ("placement: anywhere", "placement: 'anywhere': allowed: 'cross-node', 'same-node' or 'any'"),
+        (
+            "placement: anywhere",
+            "placement: 'anywhere': allowed: 'cross-node', 'same-node', 'cross-zone' or 'any'",
+        ),
         ("port: 80", "port: 80: should be greater than or equal to 1024"),
         ("skew_max_ms: .nan", "skew_max_ms: nan: should be"),
         ("duratoin_s: 5", "duratoin_s: unknown key (did you mean 'duration_s'?); allowed here: name, title"),

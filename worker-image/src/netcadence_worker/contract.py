@@ -297,6 +297,8 @@ class SideStatus(Strict):
     #: The pod that speaks: a restarted pod is another worker.
     pod_uid: Annotated[str, Field(max_length=64)] | None = Field(default=None, alias="podUID")
     tool: ToolVersion | None = None
+    #: Bytes; of the interface that has the pod's address.
+    mtu: Annotated[int, Field(ge=68, le=2_147_483_647)] | None = None
     armed_at: Instant | None = None
     #: When the tool really started, by this worker's own clock, taken just before it replaced its launcher.
     started_at: Instant | None = None

@@ -44,12 +44,15 @@ class Report:
         protocol: Protocol | None,
         *,
         pod_uid: str | None,
+        mtu: int | None = None,
         send: Callable[[Object], None],
     ) -> None:
         self._role = role
         self._reports = protocol is None or reporting_role(protocol) is role
         self._send = send
         self.side = SideStatus(phase=Phase.PENDING, pod_uid=pod_uid)
+        if mtu is not None:
+            self._change(mtu=mtu)
 
     def armed(self, version: ToolVersion | None, clock: ClockReading | None) -> None:
         """Say that this side stands ready."""

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from netcadence_worker.admission import Admitted, Refused, admit
 from netcadence_worker.contract import RunSpec
 from netcadence_worker.http_server import TrafficServers
+from netcadence_worker.interface import mtu_of
 from netcadence_worker.job import Job
 from netcadence_worker.log import say
 from netcadence_worker.report import Report
@@ -121,6 +122,7 @@ class Requests:
             role,
             protocol,
             pod_uid=self._settings.pod_uid,
+            mtu=mtu_of(self._settings.pod_ip) if self._settings.pod_ip else None,
             send=lambda status: self._reporter.send(name, status),
         )
 

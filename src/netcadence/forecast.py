@@ -1,0 +1,129 @@
+"""What a run would do: what it makes, where, how much it sends and how long it takes. Nothing is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from netcadence import pairing
+from netcadence.budget import OverBudgetError
+from netcadence.layout import Layout, lay_out
+from netcadence.nodes import Site
+from netcadence.pair import WorkerPod
+from netcadence.pairing import PairingError
+from netcadence.scenario import Scenario
+
+#: What arming may take beyond the workers' own deadline, publishing the start, and cleaning up at most.
+_ARM_SLACK_S, _LEAD_S, _CLEAN_UP_S = 5, 5, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """Objects of one kind that a run makes.
+
+    Attributes:
+        namespace: Empty for an object of the whole cluster.
+        stays: Whether they are still there after the run.
+    """
+
+    kind: str
+    count: int
+    namespace: str
+    stays: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two nodes and the pairs between them that measure at the same time."""
+
+    client_node: str
+    server_node: str
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What one run of a scenario would do.
+
+    Attributes:
+        links: Which nodes measure with each other; None where no cluster was looked at.
+        certain: Whether `links` is decided; otherwise it holds if the scheduler spreads workers evenly.
+        traffic_s: Seconds of traffic.
+        at_most_s: Seconds after which the run is over, whatever happens, by its own time limits.
+        refusals: Why the run would be refused; empty where it would go.
+    """
+
+    scenario: Scenario
+    makings: tuple[Making, ...]
+    links: tuple[Link, ...] | None
+    certain: bool
+    traffic_s: int
+    at_most_s: int
+    refusals: tuple[str, ...]
+
+
+def forecast(scenario: Scenario, *, namespace: str, sites: Sequence[Site] | None = None) -> Forecast:
+    """Return what a run would do.
+
+    Args:
+        sites: All nodes of the cluster; None where there is no cluster to look at.
+    """
+    refusals: list[str] = []
+    layout: Layout | None = None
+    try:
+        scenario.require_within_limits()
+    except OverBudgetError as error:
+        refusals.append(str(error))
+    if sites is not None:
+        try:
+            layout = lay_out(scenario.wish, sites)
+        except PairingError as error:
+            refusals.append(str(error))
+    arming_s = scenario.arm_timeout_s + _ARM_SLACK_S + _LEAD_S
+    round_s = arming_s + scenario.duration_s + scenario.report_timeout_s
+    return Forecast(
+        scenario=scenario,
+        makings=_makings(scenario, namespace, len(layout.groups) if layout else 1),
+        links=_links(scenario, layout, sites or ()) if layout else None,
+        certain=bool(layout and layout.seats),
+        traffic_s=scenario.traffic.seconds,
+        at_most_s=scenario.worker.ready_timeout_s + scenario.rounds * round_s + _CLEAN_UP_S,
+        refusals=tuple(refusals),
+    )
+
+
+def _makings(scenario: Scenario, namespace: str, groups: int) -> tuple[Making, ...]:
+    return (
+        Making("CustomResourceDefinition", 2, "", stays=True),
+        Making("Namespace", 1, "", stays=True),
+        *(Making(kind, 1, namespace, stays=True) for kind in ("ServiceAccount", "Role", "RoleBinding")),
+        Making("NetworkTestRun", 1, namespace),
+        Making("Deployment", groups, namespace),
+        Making("Pod", scenario.demand.workers, namespace),
+        Making("NetworkTestRequest", scenario.planned_pairs, namespace),
+    )
+
+
+def _links(scenario: Scenario, layout: Layout, sites: Sequence[Site]) -> tuple[Link, ...]:
+    seats = [(seat.client_node, seat.server_node) for seat in layout.seats] or _spread(scenario, sites)
+    return tuple(Link(client, server, pairs) for (client, server), pairs in sorted(Counter(seats).items()))
+
+
+def _spread(scenario: Scenario, sites: Sequence[Site]) -> list[tuple[str, str]]:
+    """Pair workers that are dealt out to the nodes in turn, as far as these have room."""
+    found = sorted(
+        (site for site in sites if not site.closed and scenario.nodes.takes(site)), key=lambda site: site.name
+    )
+    left = {site.name: scenario.demand.workers if site.room is None else site.room for site in found}
+    turns = (node for turn in range(scenario.demand.workers) for node in left if turn < left[node])
+    nodes = islice(turns, scenario.demand.workers)
+    pods = [WorkerPod(f"{number:05}", str(number), "", node) for number, node in enumerate(nodes)]
+    try:
+        pairs = pairing.plan(
+            pods, pairs=scenario.pairs, base_port=scenario.port, placement=scenario.placement
+        )
+    except PairingError:
+        return []
+    return [(pair.client.node, pair.server.node) for pair in pairs]

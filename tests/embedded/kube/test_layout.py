@@ -1,0 +1,127 @@
+"""Workers on the nodes that people choose: a real cluster of four nodes in two zones, and real traffic."""
+
+from __future__ import annotations
+
+import pytest
+
+from netcadence import pairing
+from netcadence.kube import dispatch
+from netcadence.kube.collection import collect, conclude
+from netcadence.kube.facts import cluster_facts
+from netcadence.kube.observation import Observation
+from netcadence.kube.resource import NODE
+from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
+from netcadence.layout import lay_out
+from netcadence.pairing import PairingError
+
+#: node-0 and node-2 are in zone-0, the others in zone-1.
+BENCH = {"pool": "bench"}
+
+
+@pytest.fixture(scope="module")
+def wide(up, connect):
+    """Access to a cluster of four nodes, of which node-1 and node-2 are labelled."""
+    with up(nodes=4) as cluster:
+        access = connect(cluster)
+        for node in ("node-1", "node-2"):
+            access.patch(NODE, node, {"metadata": {"labels": BENCH}})
+        yield access
+        access.close()
+
+
+@pytest.fixture
+def measured(wide, new_run):
+    """Return what measures a scenario on those nodes, and gives its outcomes."""
+
+    def measured(**fields):
+        run = new_run(access=wide, **fields)
+        facts = cluster_facts(wide)
+        layout = lay_out(run.scenario.wish, facts.sites)
+        owner = dispatch.create_run(run)
+        template = WorkerTemplate(image="netcadence-worker", tools=("iperf",))
+        for number, group in enumerate(layout.groups):
+            deploy(
+                run,
+                replicas=group.workers,
+                template=template,
+                owner=owner,
+                where=group.where,
+                group=number,
+            )
+        wanted = run.scenario.demand.workers
+        workers = wait_ready(run, replicas=wanted, timeout_s=60, zones=facts.zones)
+        if layout.seats:
+            pairs = pairing.seat(workers, layout.seats, base_port=5001)
+        else:
+            pairs = pairing.plan(workers, pairs=run.scenario.pairs, base_port=5001)
+        with Observation(run, workers) as observation:
+            dispatch.set_reference(run, pairs[0].client)
+            arming = dispatch.arm(run, pairs, owner=owner, observation=observation)
+            start = dispatch.fire(run, 0, arming=arming, observation=observation)
+            collect(observation, pairs, traffic_s=1 + arming.lead_s, grace_s=15)
+            outcomes = conclude(observation, pairs, starts={0: start})
+        assert all(outcome.error is None for outcome in outcomes), outcomes
+        return outcomes
+
+    return measured
+
+
+def nodes_of(outcomes):
+    return sorted((outcome.pair.client.node, outcome.pair.server.node) for outcome in outcomes)
+
+
+def test_a_named_pair_of_nodes_measures_from_the_one_to_the_other(measured):
+    pairs = [{"client_node": "node-3", "server_node": "node-1"}]
+    assert nodes_of(measured(nodes={"pairs": pairs}, clients=2)) == [("node-3", "node-1")] * 2
+
+
+def test_pairs_of_one_node_stay_on_it(measured):
+    outcomes = measured(placement="same-node", clients=3)
+    assert nodes_of(outcomes) == [("node-0", "node-0"), ("node-1", "node-1"), ("node-2", "node-2")]
+
+
+def test_pairs_across_zones_have_their_pods_in_two(measured):
+    outcomes = measured(placement="cross-zone", clients=2)
+    assert {(each.pair.client.zone, each.pair.server.zone) for each in outcomes} == {
+        ("zone-0", "zone-1"),
+        ("zone-1", "zone-0"),
+    }
+
+
+def test_pools_keep_clients_and_servers_on_nodes_of_their_own(measured):
+    nodes = {"client_pool": {"selector": BENCH}, "server_pool": {"names": ["node-0"]}}
+    assert nodes_of(measured(nodes=nodes, clients=2)) == [("node-1", "node-0"), ("node-2", "node-0")]
+
+
+def test_labels_keep_all_workers_on_nodes_that_have_them(measured):
+    outcomes = measured(nodes={"selector": BENCH}, clients=2)
+    assert {frozenset(pair) for pair in nodes_of(outcomes)} == {frozenset(("node-1", "node-2"))}
+
+
+def test_nodes_that_are_missing_are_said_before_anything_is_made(wide, new_run):
+    run = new_run(access=wide, nodes={"selector": BENCH, "zones": ["zone-1"]})
+    said = r"needs 2 nodes with pool=bench in zone-1 for 2 workers; there is 1 of 4 .*: 1 node missing"
+    with pytest.raises(PairingError, match=said):
+        lay_out(run.scenario.wish, cluster_facts(wide).sites)
+
+
+def test_a_node_tells_what_it_has_for_pods_and_where_it_is(wide):
+    facts = cluster_facts(wide).among({"node-1"})
+    (node,) = facts.nodes
+    assert (node.name, node.zone, node.region) == ("node-1", "zone-1", "embedded")
+    assert node.allocatable_cpu >= 1
+    assert node.allocatable_memory_bytes > 2**20
+    assert node.architecture
+    assert node.kubelet.startswith("v1.36")
+
+
+def test_a_cordoned_node_is_passed_over_and_named(wide, new_run):
+    run = new_run(access=wide, nodes={"names": ["node-0", "node-1"]})
+    wide.patch(NODE, "node-0", {"spec": {"unschedulable": True}})
+    try:
+        with pytest.raises(
+            PairingError, match=r"1 of 4 nodes \(node-1\), and node-0 is cordoned: 1 node missing"
+        ):
+            lay_out(run.scenario.wish, cluster_facts(wide).sites)
+    finally:
+        wide.patch(NODE, "node-0", {"spec": {"unschedulable": None}})
