@@ -225,3 +225,18 @@ def test_a_column_that_a_newer_file_adds_is_passed_over(stored):
     rewritten(stored, lambda table: table.append_column("novelty", pa.array([1] * len(table))))
     assert list(stored.results().columns) == columns
     assert len(stored.results()) == 23
+
+
+def test_nodes_of_an_older_lake_are_read_without_what_it_did_not_know(stored):
+    """Version 1 knew seven fields of a node."""
+    path = Path(stored.url, "runs", DAY, "run-1.parquet")
+    table = pq.ParquetFile(path).read()
+    place = table.column_names.index("nodes")
+    seven = pa.list_(pa.struct(list(table.schema.field("nodes").type.value_type)[:7]))
+    older = table.set_column(place, "nodes", table.column("nodes").cast(seven))
+    pq.write_table(older.replace_schema_metadata(table.schema.metadata), path)
+    nodes = stored.runs().iloc[0]["nodes"]
+    assert [(node["kernel"], node["mtu"], node["allocatable_cpu"]) for node in nodes] == [
+        ("6.1", None, None),
+        ("6.2", None, None),
+    ]
