@@ -13,11 +13,19 @@ from rich.table import Table
 
 from flows.exit_code import ExitCode
 from netcadence.embedded import Cluster, Image, Settings
+from netcadence_worker import clusterloader
 
 NetworkChoice = Literal["auto", "namespaces", "loopback"]
 
-#: What pods of an embedded cluster may run: the worker, and by no other way than its own entry point.
-WORKER_IMAGE = {"netcadence-worker": Image(argv=(sys.executable, "-m", "netcadence_worker"))}
+_WORKER = (sys.executable, "-m", "netcadence_worker")
+#: What pods of an embedded cluster may run: the worker, and by no other way than its own entry point. It also
+#: stands in for ClusterLoader2's worker.
+WORKER_IMAGE = {
+    "netcadence-worker": Image(argv=_WORKER),
+    clusterloader.IMAGE: Image(
+        argv=_WORKER, environment={"NETCADENCE_WIRE": "clusterloader"}, allow_arguments=True
+    ),
+}
 DEFAULT_NAME = "default"
 
 application = typer.Typer(rich_markup_mode=None)

@@ -33,11 +33,14 @@ class Image:
         environment: Variables that every container of this image gets.
         allow_command: Whether a pod spec may bring `command`, `args` and any environment variable. Whoever
             may create pods can then run anything as the user who started the cluster.
+        allow_arguments: Whether a pod spec may bring `args`; the program has to be one that nothing in its
+            arguments can turn into another.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     allow_command: bool = False
+    allow_arguments: bool = False
 
 
 def repository(reference: str) -> str:
@@ -72,7 +75,7 @@ def command_line(image: Image, container: Mapping[str, Any]) -> tuple[str, ...]:
     command, arguments = container.get("command") or [], container.get("args") or []
     if image.allow_command:
         return tuple(command) + tuple(arguments) if command else image.argv + tuple(arguments)
-    if command or arguments:
+    if command or (arguments and not image.allow_arguments):
         given = "a command" if command else "arguments"
         raise ContainerRefusedError(f'image "{container.get("image")}" does not take {given} from a pod spec')
     for variable in container.get("env") or []:
@@ -82,4 +85,4 @@ def command_line(image: Image, container: Mapping[str, Any]) -> tuple[str, ...]:
                 f'image "{container.get("image")}" does not take the variable {name} from a pod spec: '
                 "it can change which program runs"
             )
-    return image.argv
+    return image.argv + tuple(arguments)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from netcadence_worker.clusterloader_arguments import udp_options
+from netcadence_worker.clusterloader_wire import ClusterloaderWire
 from netcadence_worker.settings import Settings, SettingsError
+from netcadence_worker.wire import NetcadenceWire, Wire
 from netcadence_worker.worker import Worker, missing_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: As sysexits.h names them: the first for a taken port, the second for what the pod's author has to change.
 _EX_UNAVAILABLE: Final = 69
@@ -24,6 +30,7 @@ def main() -> int:
     """
     try:
         settings = Settings.from_environment(os.environ)
+        wire = _wire(settings, sys.argv[1:])
     except SettingsError as error:
         return _give_up(_EX_CONFIG, f"SettingsError: {error}")
     if missing := missing_tools(settings.tools):
@@ -32,11 +39,17 @@ def main() -> int:
     endings = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     try:
-        with Worker(settings):
+        with Worker(settings, wire):
             signal.sigwait(endings)
     except OSError as error:
         return _give_up(_EX_UNAVAILABLE, f"cannot start: {error}")
     return 0
+
+
+def _wire(settings: Settings, arguments: Sequence[str]) -> Wire:
+    if settings.speaks_clusterloader:
+        return ClusterloaderWire(udp_options(arguments))
+    return NetcadenceWire()
 
 
 def _give_up(code: int, sentence: str) -> int:

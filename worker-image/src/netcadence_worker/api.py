@@ -1,4 +1,4 @@
-"""The little of the Kubernetes API that a worker needs: list, watch, and a merge patch of a status."""
+"""The little of the Kubernetes API that a worker needs: list, watch, get, and two ways to write a status."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class ApiError(Exception):
 class Endpoint:
     """Where the API server is, and what this worker shows it."""
 
-    def __init__(self, host: str, port: int, service_account: Path, namespace: str) -> None:
+    def __init__(
+        self, host: str, port: int, service_account: Path, namespace: str, api_version: str = API_VERSION
+    ) -> None:
         """Read the certificate authority.
 
         Raises:
@@ -61,10 +63,12 @@ class Endpoint:
         self.tls = ssl.create_default_context(cafile=service_account / "ca.crt")
         self._token_file = service_account / "token"
         self._namespace = namespace
+        self._api_version = api_version
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls(settings.api_host, settings.api_port, settings.service_account, settings.namespace)
+    def of(cls, settings: Settings, api_version: str = API_VERSION) -> Self:
+        place = settings.api_host, settings.api_port, settings.service_account, settings.namespace
+        return cls(*place, api_version)
 
     def token(self) -> str:
         """Read the token anew each time: it is replaced while the pod runs."""
@@ -72,7 +76,7 @@ class Endpoint:
 
     def path(self, plural: str, name: str = "", subresource: str = "") -> str:
         parts = [plural, *([quote(name, safe="")] if name else []), *([subresource] if subresource else [])]
-        return f"/apis/{API_VERSION}/namespaces/{self._namespace}/" + "/".join(parts)
+        return f"/apis/{self._api_version}/namespaces/{self._namespace}/" + "/".join(parts)
 
 
 class Connection:
@@ -133,6 +137,23 @@ class Connection:
         body = json.dumps({"status": status}).encode()
         headers = {"Content-Type": "application/merge-patch+json"}
         self._exchange("PATCH", self._endpoint.path(plural, name, "status"), body, headers)
+
+    def get(self, plural: str, name: str) -> Object:
+        """Return an object as it is now.
+
+        Raises:
+            ApiError: As everywhere here.
+        """
+        return self._exchange("GET", self._endpoint.path(plural, name))
+
+    def replace(self, plural: str, name: str, obj: Object) -> None:
+        """Put a whole object in place of the version that it was made from.
+
+        Raises:
+            ApiError: As everywhere here; status 409 where somebody has changed it meanwhile.
+        """
+        headers = {"Content-Type": "application/json"}
+        self._exchange("PUT", self._endpoint.path(plural, name), json.dumps(obj).encode(), headers)
 
     def close(self) -> None:
         if self._http is not None:

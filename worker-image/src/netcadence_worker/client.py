@@ -9,7 +9,6 @@ from netcadence_worker.command import iperf_client, siege
 from netcadence_worker.contract import Protocol, Reason
 from netcadence_worker.failure import FailureError
 from netcadence_worker.job import (
-    START_TOLERANCE_S,
     TOOL_SLACK_S,
     readable_output,
     tool_version,
@@ -50,10 +49,11 @@ def take_client_part(job: Job) -> None:
 
 def _start_on_time(job: Job, tool: RunningTool, start: Start) -> None:
     late_s = time.monotonic() - start.monotonic
-    if late_s > START_TOLERANCE_S:
+    if late_s > job.start_tolerance_s:
         raise FailureError(
             Reason.START_MISSED,
-            f"the published start was {late_s:.3f} s ago when it was seen; allowed: {START_TOLERANCE_S} s",
+            f"the published start was {late_s:.3f} s ago when it was seen; "
+            f"allowed: {job.start_tolerance_s} s",
         )
     at = start.monotonic + job.spec.start_delay_us / 1e6
     job.situation.bell.wait(at - _STEADY_S)  # the request may be withdrawn meanwhile

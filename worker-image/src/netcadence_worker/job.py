@@ -65,6 +65,7 @@ class Job:
 
     Attributes:
         arm_until: Deadline of arming on the monotonic clock.
+        start_tolerance_s: How late a client may start.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Job:
     report: Report
     servers: TrafficServers
     arm_until: float
+    start_tolerance_s: float = START_TOLERANCE_S
 
     @property
     def path(self) -> Path:

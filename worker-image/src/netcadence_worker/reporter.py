@@ -11,8 +11,8 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.api import ApiError, Backoff, Connection
-from netcadence_worker.contract import REQUESTS
 from netcadence_worker.log import say
+from netcadence_worker.wire import NetcadenceWire, Wire
 
 if TYPE_CHECKING:
     from netcadence_worker.api import Endpoint, Object
@@ -24,17 +24,21 @@ _HOPELESS: Final = frozenset({400, 404, 405, 413, 415, 422})
 class Reporter(threading.Thread):
     """Sends reports one after another, each until it has arrived."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, wire: Wire | None = None) -> None:
         super().__init__(name="reporter", daemon=True)
         self._connection = Connection(endpoint)
+        self._wire = wire or NetcadenceWire()
         self._waiting: dict[str, Object] = {}
         self._changed = threading.Condition()
         self._stopping = False
 
     def send(self, name: str, status: Object) -> None:
-        """Have a request's status patched, soon."""
+        """Have a report delivered, soon; what the wire has no words for is not sent."""
+        report = self._wire.report(status)
+        if report is None:
+            return
         with self._changed:
-            self._waiting[name] = status
+            self._waiting[name] = report
             self._changed.notify_all()
 
     def discard(self, name: str) -> None:
@@ -62,9 +66,9 @@ class Reporter(threading.Thread):
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if self._stopping:
                     break
-                name, status = next(iter(self._waiting.items()))
+                name, report = next(iter(self._waiting.items()))
             try:
-                self._connection.patch_status(REQUESTS, name, status)
+                self._wire.deliver(self._connection, name, report)
             except ApiError as error:
                 if error.status not in _HOPELESS:
                     self._pause(backoff.after(error))
@@ -72,7 +76,7 @@ class Reporter(threading.Thread):
                 say(name, f"report not accepted: {error}")
             backoff.reset()
             with self._changed:
-                if self._waiting.get(name) is status:
+                if self._waiting.get(name) is report:
                     del self._waiting[name]
                 self._changed.notify_all()
         self._connection.close()

@@ -12,7 +12,7 @@ from netcadence_worker.admission import Admitted, Refused, admit
 from netcadence_worker.contract import RunSpec
 from netcadence_worker.http_server import TrafficServers
 from netcadence_worker.interface import mtu_of
-from netcadence_worker.job import Job
+from netcadence_worker.job import START_TOLERANCE_S, Job
 from netcadence_worker.log import say
 from netcadence_worker.report import Report
 from netcadence_worker.situation import Situation
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 class Requests:
     """Follows the requests: each is served once, in a task of its own."""
 
-    def __init__(self, settings: Settings, reporter: Reporter) -> None:
+    def __init__(
+        self, settings: Settings, reporter: Reporter, *, start_tolerance_s: float = START_TOLERANCE_S
+    ) -> None:
         self._settings = settings
+        self._start_tolerance_s = start_tolerance_s
         self._reporter = reporter
         self._servers = TrafficServers()
         self._lock = threading.Lock()
@@ -108,6 +111,7 @@ class Requests:
             report=self._report(name, admitted.role, spec.protocol),
             servers=self._servers,
             arm_until=time.monotonic() + spec.arm_timeout,
+            start_tolerance_s=self._start_tolerance_s,
         )
         return Task(job, admitted.role, done=lambda: self._finish(name, job))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from netcadence_worker import clusterloader
 from netcadence_worker.contract import PodIP, PodName, Tool
 
 if TYPE_CHECKING:
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 
 #: Where Kubernetes mounts a pod's credentials.
 SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+class WireName(enum.StrEnum):
+    """Whose custom resources a worker serves."""
+
+    NETCADENCE = "netcadence"
+    CLUSTERLOADER = "clusterloader"
 
 
 class SettingsError(Exception):
@@ -37,6 +46,16 @@ class Settings(BaseModel):
     service_account: Path = Field(default=Path(SERVICE_ACCOUNT), alias="NETCADENCE_SERVICE_ACCOUNT")
     #: Tools without which this worker is of no use.
     tools: tuple[Tool, ...] = Field(default=(), alias="NETCADENCE_TOOLS")
+
+    #: Whose requests to serve. Where it is not said the namespace tells: ClusterLoader2's orchestrator cannot
+    #: be made to say it, and has a namespace of its own, where no other worker has any business.
+    wire: WireName | None = Field(default=None, alias="NETCADENCE_WIRE")
+
+    @property
+    def speaks_clusterloader(self) -> bool:
+        if self.wire is None:
+            return self.namespace == clusterloader.NAMESPACE
+        return self.wire is WireName.CLUSTERLOADER
 
     @field_validator("tools", mode="before")
     @classmethod

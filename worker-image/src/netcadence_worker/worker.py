@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.api import Endpoint
 from netcadence_worker.clock import ClockServer
-from netcadence_worker.contract import POD_LABEL_PREFIX, REQUESTS, RUNS
 from netcadence_worker.health import serve_health
 from netcadence_worker.log import say
 from netcadence_worker.reporter import Reporter
-from netcadence_worker.requests import Requests, Runs
-from netcadence_worker.watch import Watch
+from netcadence_worker.requests import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
     from netcadence_worker.contract import Tool
     from netcadence_worker.settings import Settings
+    from netcadence_worker.wire import Wire
 
 #: A worker that is told to stop is gone within two seconds: so long its tools have, and then its reports.
 _TASKS_END_S: Final = 1.2
@@ -36,22 +35,18 @@ def missing_tools(tools: Iterable[Tool]) -> list[str]:
 class Worker:
     """Serves requests from `__enter__` to `__exit__`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, wire: Wire) -> None:
         """Read the credentials.
 
         Raises:
             OSError: They cannot be read.
         """
-        endpoint = Endpoint.of(settings)
+        endpoint = Endpoint.of(settings, wire.api_version)
         self._settings = settings
         self._ends = ExitStack()
-        self._reporter = Reporter(endpoint)
-        self._requests = Requests(settings, self._reporter)
-        own = POD_LABEL_PREFIX + settings.pod_name
-        self._watches = (
-            Watch(endpoint, RUNS, Runs(self._requests)),
-            Watch(endpoint, REQUESTS, self._requests, selector=own),
-        )
+        self._reporter = Reporter(endpoint, wire)
+        self._requests = Requests(settings, self._reporter, start_tolerance_s=wire.start_tolerance_s)
+        self._watches = wire.watches(endpoint, self._requests, settings.pod_name)
 
     def why_not_ready(self) -> str | None:
         """Say in a sentence why no request can be served now; None if one can."""
