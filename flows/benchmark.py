@@ -22,6 +22,7 @@ from netcadence.course import Course
 from netcadence.errors import NetcadenceError
 from netcadence.home import Home
 from netcadence.judgement import unjudged
+from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run, new_run_id
@@ -50,7 +51,8 @@ def benchmark(
     cluster: str | None = None,
     kubeconfig: Path | None = None,
     context: str | None = None,
-    namespace: str = "netcadence",
+    namespace: str = "",
+    wire: str = wires.NETCADENCE.name,
     sla: Path = EXPECTATIONS,
     lake: str | None = None,
 ) -> State[Any]:
@@ -63,7 +65,8 @@ def benchmark(
         cluster: Name under which the results are kept; by default the kubeconfig's name of the cluster.
         kubeconfig: By default KUBECONFIG, then ~/.kube/config, then the pod's own service account.
         context: Context of the kubeconfig; by default the current one.
-        namespace: Where workers and requests are made.
+        namespace: Where workers and requests are made; by default `netcadence`, or the wire's own.
+        wire: Whose custom resource and worker: `netcadence` or `clusterloader`.
         sla: Thresholds.
         lake: Address of the lake; by default the one in the checkout's home.
     """
@@ -73,10 +76,13 @@ def benchmark(
     chosen, thresholds, keeper = adjusted.of(scenarios.find(scenario)), slas.load(sla), Lake(lake)
     chosen.require_within_limits()
     thresholds.requirements_for(chosen)
+    spoken = wires.find(wire)
+    spoken.check(chosen)
     if run_id:
         keeper.require_new(run_id)
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
-    course = Course.begin(Run(access, namespace, run_id or new_run_id(chosen.name), chosen))
+    place = spoken.place(namespace)
+    course = Course.begin(Run(access, place, run_id or new_run_id(chosen.name), chosen, spoken))
     label(course.run)
     try:
         measure(course)
@@ -141,7 +147,7 @@ def measure_round(course: Course, round_: int, owner: dict[str, Any]) -> None:
     if not arming.armed:
         return
     with course.phase("fire"):
-        course.starts[round_] = fire(course.run, round_, arming, observation)
+        course.starts[round_] = fire(course.run, pairs, owner, arming, observation)
     warm_up(arming.lead_s)
     with course.phase("traffic"):
         collect(course.run, pairs, arming, observation)

@@ -128,7 +128,19 @@ def run(
         typer.Option(metavar="NAME", help="Keep the results under this name; by default the kubeconfig's."),
     ] = None,
     namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="Namespace of the workers; made if it is not there.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Namespace of the workers, by default netcadence; made if it is not there.",
+            show_default=False,
+        ),
+    ] = "",
+    wire: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Whose custom resource and worker image: netcadence, or clusterloader for ClusterLoader2's.",
+        ),
     ] = "netcadence",
     sla: Annotated[
         Path,
@@ -177,6 +189,7 @@ def run(
     )
     home = _home()
     _require_acceptable(names, adjustment, sla=sla, lake=lake or str(home.lake), run_id=run_id)
+    _require_expressible(names, adjustment, wire=wire, namespace=namespace)
     # Prefect wants its home when it is imported, and makes no parents.
     home.prefect.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=as_json)
@@ -186,7 +199,12 @@ def run(
     session = Session(
         home=home,
         target=Target(
-            embedded=embedded, context=context, kubeconfig=kubeconfig, cluster=cluster, namespace=namespace
+            embedded=embedded,
+            context=context,
+            kubeconfig=kubeconfig,
+            cluster=cluster,
+            namespace=namespace,
+            wire=wire,
         ),
         sla=sla,
         lake=lake,
@@ -340,6 +358,16 @@ def _require_acceptable(
     keeper = Lake(lake)
     if run_id:
         keeper.require_new(run_id)
+
+
+def _require_expressible(names: list[str], adjustment: Adjustment, *, wire: str, namespace: str) -> None:
+    """Refuse what the chosen wire has no words for."""
+    from netcadence.kube import wire as wires  # noqa: PLC0415 - imports the cluster's client
+
+    spoken = wires.find(wire)
+    spoken.place(namespace)
+    for name in names:
+        spoken.check(adjustment.of(scenario.find(name)))
 
 
 def _said(error: object, code: ExitCode) -> ExitCode:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ class Target:
     context: str | None = None
     kubeconfig: Path | None = None
     cluster: str | None = None
-    namespace: str = "netcadence"
+    namespace: str = ""
+    wire: str = "netcadence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Session:
                 target = self.target
                 if target.embedded:
                     display.step("bringing up the embedded cluster")
-                    target = held.enter_context(embedded_target())
+                    target = replace(held.enter_context(embedded_target()), wire=target.wire)
                 if started:
                     display.step("starting the Prefect server")
                     server.wait(api, self.home)
@@ -125,6 +126,7 @@ class Session:
                 kubeconfig=target.kubeconfig,
                 context=target.context,
                 namespace=target.namespace,
+                wire=target.wire,
                 sla=self.sla,
                 lake=self.lake,
                 return_state=True,

@@ -7,9 +7,8 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from netcadence.kube import dispatch, workers
 from netcadence.kube.access import Object
-from netcadence.kube.installation import install
+from netcadence.kube.conduct import conduct_of
 from netcadence.kube.run import Run
 from netcadence.kube.workers import WorkerTemplate
 from netcadence.layout import Layout
@@ -28,7 +27,7 @@ from tasks.retry import if_transient
 def prepare(run: Run, manifests: Path) -> None:
     """Make sure of the custom resources, the namespace and the workers' role."""
     listener().step("preparing the cluster")
-    install(run.access, run.namespace, manifests)
+    conduct_of(run).prepare(run, manifests)
 
 
 @task(name="deploy", cache_policy=NO_CACHE)
@@ -36,7 +35,6 @@ def deploy(run: Run, layout: Layout) -> Object:
     """Create the run's own object and its workers; returns the owner reference for all that follows."""
     demand, worker = run.scenario.demand, run.scenario.worker
     listener().step(f"deploying {counted(demand.workers, 'worker')}")
-    owner = dispatch.create_run(run)
     template = WorkerTemplate(
         image=worker.image,
         tools=(run.scenario.tool.value,),
@@ -44,8 +42,4 @@ def deploy(run: Run, layout: Layout) -> Object:
         memory_request=worker.memory_request,
         memory_limit=worker.memory_limit,
     )
-    for number, group in enumerate(layout.groups):
-        workers.deploy(
-            run, replicas=group.workers, template=template, owner=owner, where=group.where, group=number
-        )
-    return owner
+    return conduct_of(run).deploy(run, template, layout)

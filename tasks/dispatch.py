@@ -8,8 +8,8 @@ from datetime import datetime
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from netcadence.kube import dispatch
 from netcadence.kube.access import Object
+from netcadence.kube.conduct import conduct_of
 from netcadence.kube.dispatch import Arming
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run
@@ -28,8 +28,7 @@ def arm(
 ) -> Arming:
     """Create a round's requests and wait until each pair is armed or has failed."""
     listener().step(f"arming {counted(len(pairs), 'pair')}")
-    dispatch.set_reference(run, pairs[0].client)
-    return dispatch.arm(
+    return conduct_of(run).arm(
         run,
         pairs,
         owner=owner,
@@ -40,7 +39,9 @@ def arm(
 
 
 @task(name="fire", cache_policy=NO_CACHE)
-def fire(run: Run, round_: int, arming: Arming, observation: Observation) -> datetime:
+def fire(
+    run: Run, pairs: tuple[Pair, ...], owner: Object, arming: Arming, observation: Observation
+) -> datetime:
     """Publish the round's start; returns it."""
     listener().step(f"firing {counted(len(arming.armed), 'pair')}")
-    return dispatch.fire(run, round_, arming=arming, observation=observation)
+    return conduct_of(run).fire(run, pairs, owner=owner, arming=arming, observation=observation)

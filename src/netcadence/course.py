@@ -110,5 +110,7 @@ class Course:
             netcadence_version=__version__,
             mtu=min(mtus.values(), default=None),
             nodes=tuple(replace(node, mtu=mtus.get(node.name)) for node in cluster.nodes) if cluster else (),
+            labels={"wire": self.run.wire.name},
+            tells_starts=self.run.wire.tells_starts,
             phases_s={name: round(seconds, 4) for name, seconds in self.phases_s.items()},
         )

@@ -96,6 +96,7 @@ class RunFacts:
     Attributes:
         scenario: Name, such as `tcp-1:1`; `config` holds the whole scenario as JSON.
         skew_bound_ms: What the 99th percentile of the skew may be; what it was stands in `RunRecord.skew`.
+        tells_starts: Whether the workers could say when they started, so that synchrony can be asked for.
         network: How pods reach each other: `kubernetes`, `namespaces` or `loopback` (the last two embedded).
         mtu: The least that the run's nodes have, in bytes.
         config_hash: SHA-256 of `config`, so that like is compared with like.
@@ -121,6 +122,7 @@ class RunFacts:
     nodes: tuple[NodeFacts, ...] = ()
     phases_s: dict[str, float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    tells_starts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

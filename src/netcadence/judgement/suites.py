@@ -97,11 +97,12 @@ def _presence(facts: RunFacts) -> Iterator[Check]:
 
 def _starts(facts: RunFacts, pairs: pd.DataFrame) -> Iterator[Check]:
     column = "start_distance_ms"
-    yield _no_pairs(
-        gxe.ExpectColumnValuesToNotBeNull(column=column, row_condition=_MEASURED),
-        "start_known",
-        "were measured, but when they started is not known",
-    )
+    if facts.tells_starts:
+        yield _no_pairs(
+            gxe.ExpectColumnValuesToNotBeNull(column=column, row_condition=_MEASURED),
+            "start_known",
+            "were measured, but when they started is not known",
+        )
     if pairs[column].notna().any():
         yield Check(
             expectation=ExpectColumnStatisticToBeBetween(

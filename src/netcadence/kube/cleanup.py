@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from netcadence.kube.follow import Change, follow
-from netcadence.kube.resource import DEPLOYMENT, POD, REQUEST, RUN
+from netcadence.kube.resource import DEPLOYMENT, POD, RUN
 from netcadence.kube.run import Run
 
 _GONE_WITHIN_S: Final = 60.0
@@ -27,11 +27,23 @@ def clean_up(run: Run, *, timeout_s: float = _GONE_WITHIN_S) -> bool:
     return _wait_gone(run, timeout_s)
 
 
+def delete_workers(run: Run, name: str, *, timeout_s: float = _GONE_WITHIN_S) -> bool:
+    """Delete a run's Deployment of that name, and with it what it owns; another run's is left alone.
+
+    Returns:
+        Whether the last worker pod was gone within `timeout_s`; the cluster finishes the rest by itself.
+    """
+    deployments, _ = run.access.list(DEPLOYMENT, run.namespace, selector=run.selector)
+    if any(deployment["metadata"]["name"] == name for deployment in deployments):
+        run.access.delete(DEPLOYMENT, name, run.namespace)
+    return _wait_gone(run, timeout_s)
+
+
 def leftovers(run: Run) -> list[str]:
     """Return what is still there of a run, as `kind/name`."""
     return [
         f"{resource.kind}/{item['metadata']['name']}"
-        for resource in (RUN, REQUEST, DEPLOYMENT, POD)
+        for resource in (*run.wire.resources, DEPLOYMENT, POD)
         for item in run.access.list(resource, run.namespace, selector=run.selector)[0]
     ]
 

@@ -52,16 +52,19 @@ class Arming:
     Attributes:
         armed: Indices of the pairs that stand ready; the others have failed or were lost.
         slowest_notice_s: The longest it took for a written request to come back on our own watch.
+        least_lead_s: Where nothing was measured, what the lead has to be at least.
     """
 
     armed: frozenset[int]
     slowest_notice_s: float
+    least_lead_s: float = 0.0
 
     @property
     def lead_s(self) -> float:
         """Seconds between publishing the start and the start itself."""
         least_s = _LEAST_LEAD_S + _LEAD_PER_PAIR_S * len(self.armed)
-        return min(max(least_s, _LEAD_FACTOR * self.slowest_notice_s), _MOST_LEAD_S)
+        measured_s = min(max(least_s, _LEAD_FACTOR * self.slowest_notice_s), _MOST_LEAD_S)
+        return max(measured_s, self.least_lead_s)
 
 
 def create_run(run: Run) -> Object:

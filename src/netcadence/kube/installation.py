@@ -38,11 +38,14 @@ class InstallationError(PermanentError):
     """The cluster lacks something that a run needs, and we may not or could not add it."""
 
 
-def install(access: Access, namespace: str, manifests: Path) -> None:
+def install(
+    access: Access, namespace: str, manifests: Path, *, resources: Iterable[Resource] = (REQUEST, RUN)
+) -> None:
     """Make sure of the custom resources, the namespace and the workers' role.
 
     Args:
         manifests: Folder with `crd/*.yaml` and `worker-rbac.yaml`.
+        resources: What they define, to be waited for.
 
     Raises:
         InstallationError: Something is missing and may not be created, or is not served in time.
@@ -56,7 +59,7 @@ def install(access: Access, namespace: str, manifests: Path) -> None:
     _wait_usable(access, namespace)
     for body in _documents([manifests / "worker-rbac.yaml"]):
         _ensure(access, _BY_KIND[body["kind"]], _placed(body, namespace), namespace)
-    for resource in (REQUEST, RUN):
+    for resource in resources:
         _wait_served(access, resource, namespace)
 
 

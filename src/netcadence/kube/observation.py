@@ -16,7 +16,7 @@ from typing import Final, Self
 from netcadence.errors import NetcadenceError
 from netcadence.kube.access import Object
 from netcadence.kube.follow import Change, Notice, follow
-from netcadence.kube.resource import POD, REQUEST, Resource
+from netcadence.kube.resource import POD, Resource
 from netcadence.kube.run import Run
 from netcadence.pair import Pair, WorkerPod
 from netcadence_worker.contract import RequestStatus, Role
@@ -50,7 +50,7 @@ class Observation:
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
-        for resource in (REQUEST, POD):
+        for resource in (self._run.wire.requests, POD):
             name = f"follow-{resource.plural}"
             threading.Thread(target=self._feed, args=(resource,), name=name, daemon=True).start()
         return self
@@ -106,15 +106,15 @@ class Observation:
         if isinstance(item, NetcadenceError):
             raise item
         resource, notice = item
-        if resource is REQUEST:
+        if resource is self._run.wire.requests:
             self._take_request(notice)
         elif why := _why_lost(self._workers.get(notice.name), notice):
             self.lost.setdefault(notice.name, why)
 
     def _take_request(self, notice: Notice) -> None:
         if notice.change is Change.SEEN:
-            status = RequestStatus.model_validate(notice.object.get("status", {}))
-            index, now = notice.object["spec"]["pairIndex"], time.monotonic()
+            index, status = self._run.wire.read(notice.object)
+            now = time.monotonic()
             first = self.requests.get(index)
             self.requests[index] = Sighting(status, at=now, first_at=first.first_at if first else now)
 

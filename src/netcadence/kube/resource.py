@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netcadence_worker import clusterloader
 from netcadence_worker.contract import GROUP, REQUESTS, RUNS, VERSION
 
 
@@ -41,4 +42,7 @@ CRD = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
 REQUEST = Resource(GROUP, VERSION, REQUESTS, "NetworkTestRequest")
+UPSTREAM_REQUEST = Resource(
+    clusterloader.GROUP, clusterloader.VERSION, clusterloader.REQUESTS, clusterloader.KIND
+)
 RUN = Resource(GROUP, VERSION, RUNS, "NetworkTestRun")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from netcadence.kube.access import Access
+from netcadence.kube.wire import NETCADENCE, Wire
 from netcadence.scenario import Scenario
 from netcadence_worker.contract import RUN_LABEL
 
@@ -21,6 +22,7 @@ class Run:
     namespace: str
     run_id: str
     scenario: Scenario
+    wire: Wire = NETCADENCE
 
     @property
     def selector(self) -> str:

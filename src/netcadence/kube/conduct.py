@@ -1,0 +1,241 @@
+"""What a run does on its cluster, step by step, as its wire wants it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from netcadence.kube import cleanup, dispatch, workers
+from netcadence.kube.access import Object
+from netcadence.kube.dispatch import Arming
+from netcadence.kube.installation import install
+from netcadence.kube.observation import Observation
+from netcadence.kube.resource import DEPLOYMENT
+from netcadence.kube.run import Run
+from netcadence.kube.workers import WorkersFailedError, WorkerTemplate
+from netcadence.layout import Layout
+from netcadence.pair import Pair
+from netcadence_worker import clusterloader, contract
+from netcadence_worker.clusterloader_arguments import udp_argument
+from netcadence_worker.contract import RUN_LABEL
+
+Progress = Callable[[int, int], None]
+
+_WRITERS: Final = 8
+#: From creating the requests to the start: the server has to be up by then, and nothing tells when it is.
+#: ClusterLoader2 itself allows fifteen seconds.
+_LEAD_S: Final = 5.0
+_LEAD_PER_PAIR_S: Final = 0.05
+_NATIVE_IMAGE: Final = "netcadence-worker"
+
+
+class Conduct(Protocol):
+    """The steps that differ by wire; `owner` is the reference by which all of a run goes with one object."""
+
+    def prepare(self, run: Run, manifests: Path) -> None:
+        """Make sure of what has to be in the cluster; `manifests` is the folder `deployments/kubernetes`."""
+
+    def deploy(self, run: Run, template: WorkerTemplate, layout: Layout) -> Object:
+        """Create the workers; return the owner reference for all that follows."""
+
+    def arm(
+        self,
+        run: Run,
+        pairs: Sequence[Pair],
+        *,
+        owner: Object,
+        observation: Observation,
+        processors: Mapping[str, int],
+        on_progress: Progress,
+    ) -> Arming:
+        """Make pairs stand ready, as far as the wire knows of that."""
+
+    def fire(
+        self, run: Run, pairs: Sequence[Pair], *, owner: Object, arming: Arming, observation: Observation
+    ) -> datetime:
+        """Make the pairs start together; return the instant at which they do."""
+
+    def clean_up(self, run: Run) -> bool:
+        """Remove what the run made; return whether its workers were seen to go."""
+
+
+class _Netcadence:
+    """Requests arm, then one write to the run's own object fires them."""
+
+    def prepare(self, run: Run, manifests: Path) -> None:
+        install(run.access, run.namespace, manifests)
+
+    def deploy(self, run: Run, template: WorkerTemplate, layout: Layout) -> Object:
+        owner = dispatch.create_run(run)
+        for number, group in enumerate(layout.groups):
+            workers.deploy(
+                run, replicas=group.workers, template=template, owner=owner, where=group.where, group=number
+            )
+        return owner
+
+    def arm(
+        self,
+        run: Run,
+        pairs: Sequence[Pair],
+        *,
+        owner: Object,
+        observation: Observation,
+        processors: Mapping[str, int],
+        on_progress: Progress,
+    ) -> Arming:
+        dispatch.set_reference(run, pairs[0].client)
+        return dispatch.arm(
+            run,
+            pairs,
+            owner=owner,
+            observation=observation,
+            processors=processors,
+            on_progress=on_progress,
+        )
+
+    def fire(
+        self, run: Run, pairs: Sequence[Pair], *, owner: Object, arming: Arming, observation: Observation
+    ) -> datetime:
+        del owner
+        return dispatch.fire(run, pairs[0].round, arming=arming, observation=observation)
+
+    def clean_up(self, run: Run) -> bool:
+        return cleanup.clean_up(run)
+
+
+class _Clusterloader:
+    """Nothing arms: each request carries the start itself, so that creating them is firing them.
+
+    The Deployment of the workers owns the requests. Its name is the same for every run, so that two runs
+    cannot meet on one cluster: the second one's is refused.
+    """
+
+    def prepare(self, run: Run, manifests: Path) -> None:
+        folder = manifests.parent / "clusterloader"
+        install(run.access, run.namespace, folder, resources=run.wire.resources)
+
+    def deploy(self, run: Run, template: WorkerTemplate, layout: Layout) -> Object:
+        if len(layout.groups) != 1 or not layout.groups[0].where.is_open:
+            raise WorkersFailedError(
+                "ClusterLoader2 has one Deployment for all workers and lets the scheduler spread them: with "
+                "--wire clusterloader no nodes, pools or zones can be chosen; "
+                "placements: cross-node, any."
+            )
+        made = run.access.create(DEPLOYMENT, _deployment(run, template), run.namespace)
+        return {
+            "apiVersion": DEPLOYMENT.api_version,
+            "kind": DEPLOYMENT.kind,
+            "name": made["metadata"]["name"],
+            "uid": made["metadata"]["uid"],
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+
+    def arm(
+        self,
+        run: Run,
+        pairs: Sequence[Pair],
+        *,
+        owner: Object,
+        observation: Observation,
+        processors: Mapping[str, int],
+        on_progress: Progress,
+    ) -> Arming:
+        del run, owner, observation, processors
+        on_progress(len(pairs), len(pairs))
+        indices = frozenset(pair.index for pair in pairs)
+        return Arming(indices, slowest_notice_s=0.0, least_lead_s=_LEAD_S + _LEAD_PER_PAIR_S * len(pairs))
+
+    def fire(
+        self, run: Run, pairs: Sequence[Pair], *, owner: Object, arming: Arming, observation: Observation
+    ) -> datetime:
+        del observation
+        start = math.ceil(time.time() + arming.lead_s)
+
+        def create(pair: Pair) -> None:
+            run.access.create(run.wire.requests, _request(run, pair, start, owner), run.namespace)
+
+        with ThreadPoolExecutor(max_workers=_WRITERS, thread_name_prefix="fire") as writers:
+            list(writers.map(create, pairs))
+        return datetime.fromtimestamp(start, UTC)
+
+    def clean_up(self, run: Run) -> bool:
+        return cleanup.delete_workers(run, clusterloader.DEPLOYMENT)
+
+
+def _deployment(run: Run, template: WorkerTemplate) -> Object:
+    labels = {**clusterloader.POD_LABELS, RUN_LABEL: run.run_id}
+    image = clusterloader.IMAGE if template.image == _NATIVE_IMAGE else template.image
+    arguments = ["--log_file=/var/log/netperf.log", "--logtostderr=false", "--v=4"]
+    if run.scenario.protocol is contract.Protocol.UDP and run.scenario.options.iperf:
+        arguments.append(udp_argument(run.scenario.options.iperf))
+    container = {
+        "name": "worker",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": arguments,
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "resources": {
+            "requests": {"cpu": template.cpu_request, "memory": template.memory_request},
+            "limits": {"memory": template.memory_limit},
+        },
+        "volumeMounts": [{"name": "log", "mountPath": "/var/log"}],
+    }
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": labels},
+    }
+    pod = {
+        "terminationGracePeriodSeconds": 3,
+        "topologySpreadConstraints": [spread],
+        "containers": [container],
+        "volumes": [{"name": "log", "emptyDir": {}}],
+    }
+    return {
+        "apiVersion": DEPLOYMENT.api_version,
+        "kind": DEPLOYMENT.kind,
+        "metadata": {"name": clusterloader.DEPLOYMENT, "labels": labels},
+        "spec": {
+            "replicas": run.scenario.demand.workers,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+
+def _request(run: Run, pair: Pair, start: int, owner: Object) -> Object:
+    client, server = pair.client, pair.server
+    return {
+        "apiVersion": clusterloader.API_VERSION,
+        "kind": clusterloader.KIND,
+        "metadata": {
+            "name": clusterloader.request_name(pair.index),
+            "labels": {RUN_LABEL: run.run_id, **clusterloader.labels(client.name, server.name)},
+            "ownerReferences": [owner],
+        },
+        "spec": {
+            "clientPodName": client.name,
+            "serverPodName": server.name,
+            "serverPodIP": server.ip,
+            "protocol": run.scenario.protocol.value,
+            "duration": run.scenario.duration_s,
+            "clientStartTimestamp": start,
+            "numberOfClients": 1,
+        },
+        "status": {"metrics": []},
+    }
+
+
+_CONDUCTS: Final[Mapping[str, Conduct]] = {"netcadence": _Netcadence(), "clusterloader": _Clusterloader()}
+
+
+def conduct_of(run: Run) -> Conduct:
+    """Return how a run is conducted."""
+    return _CONDUCTS[run.wire.name]

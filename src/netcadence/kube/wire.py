@@ -1,0 +1,89 @@
+"""Whose custom resource a run's requests are, and how to read them; the flows see no difference.
+
+What is done with them, from installation to clean-up, is `netcadence.kube.conduct`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from netcadence import upstream
+from netcadence.errors import InvalidInputError
+from netcadence.kube.access import Object
+from netcadence.kube.resource import REQUEST, RUN, UPSTREAM_REQUEST, Resource
+from netcadence.scenario import Scenario
+from netcadence_worker import clusterloader
+from netcadence_worker.contract import RequestStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How requests look on a cluster.
+
+    Attributes:
+        resources: What has to be served; the first are the requests.
+        read: Returns a request's pair index and status.
+        check: Raises InvalidInputError for a scenario that this wire has no words for.
+        namespace: The only one that its workers look in; empty where any will do.
+        tells_starts: Whether workers say when they started, so that synchrony can be proved.
+    """
+
+    name: str
+    resources: tuple[Resource, ...]
+    read: Callable[[Object], tuple[int, RequestStatus]]
+    check: Callable[[Scenario], None] = lambda _scenario: None
+    namespace: str = ""
+    tells_starts: bool = True
+
+    @property
+    def requests(self) -> Resource:
+        return self.resources[0]
+
+    def place(self, namespace: str) -> str:
+        """Return the namespace to work in, given what was asked for.
+
+        Raises:
+            InvalidInputError: Its workers would not look there.
+        """
+        if namespace and self.namespace and namespace != self.namespace:
+            raise InvalidInputError(
+                f"namespace {namespace!r}: wire {self.name} works in one only; allowed: {self.namespace}"
+            )
+        return self.namespace or namespace or DEFAULT_NAMESPACE
+
+
+DEFAULT_NAMESPACE: Final = "netcadence"
+
+
+def _read_native(request: Object) -> tuple[int, RequestStatus]:
+    return request["spec"]["pairIndex"], RequestStatus.model_validate(request.get("status", {}))
+
+
+def _read_upstream(request: Object) -> tuple[int, RequestStatus]:
+    index = clusterloader.index_of(request["metadata"]["name"])
+    return index, upstream.status_of(request["spec"], request.get("status"))
+
+
+NETCADENCE: Final = Wire("netcadence", (REQUEST, RUN), _read_native)
+CLUSTERLOADER: Final = Wire(
+    "clusterloader",
+    (UPSTREAM_REQUEST,),
+    _read_upstream,
+    check=upstream.check,
+    namespace=clusterloader.NAMESPACE,
+    tells_starts=False,
+)
+_ALL: Final = {wire.name: wire for wire in (NETCADENCE, CLUSTERLOADER)}
+
+
+def find(name: str) -> Wire:
+    """Return the wire of that name.
+
+    Raises:
+        InvalidInputError: There is none.
+    """
+    if name not in _ALL:
+        raise InvalidInputError(f"wire {name!r} is not known; allowed: {', '.join(_ALL)}")
+    return _ALL[name]
