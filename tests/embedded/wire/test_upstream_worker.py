@@ -1,0 +1,76 @@
+"""Driving ClusterLoader2's worker: our outcomes from its positional figures, or from their lack."""
+
+from __future__ import annotations
+
+import pytest
+
+from netcadence.errors import InvalidInputError
+from netcadence.kube.collection import collect, conclude
+from netcadence.kube.conduct import conduct_of
+from netcadence.kube.observation import Observation
+from netcadence.kube.wire import CLUSTERLOADER
+from netcadence.kube.workers import WorkerTemplate, wait_ready
+from netcadence.pairing import plan
+from netcadence_worker.contract import Reason
+from netcadence_worker.metrics import METRICS, POSITIONS
+
+
+@pytest.fixture
+def outcomes(new_run):
+    """Return what conducts a run from its workers to its outcomes."""
+
+    def outcomes(*args, **fields):
+        run = new_run(*args, **fields)
+        conduct, scenario = conduct_of(run), run.scenario
+        owner = conduct.deploy(run, WorkerTemplate(image=scenario.worker.image, tools=()))
+        workers = wait_ready(run, replicas=scenario.demand.workers, timeout_s=60)
+        pairs = plan(workers, pairs=scenario.pairs, base_port=scenario.port)
+        with Observation(run, workers) as observation:
+            armed = conduct.arm(
+                run,
+                pairs,
+                owner=owner,
+                observation=observation,
+                processors={},
+                on_progress=lambda _done, _total: None,
+            )
+            start = conduct.fire(run, pairs, owner=owner, arming=armed, observation=observation)
+            assert start.microsecond == 0
+            collect(
+                observation,
+                pairs,
+                traffic_s=scenario.duration_s + armed.lead_s,
+                grace_s=scenario.report_timeout_s,
+            )
+            return conclude(observation, pairs, starts={0: start})
+
+    return outcomes
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "UDP", "HTTP"])
+def test_its_positional_figures_become_ours_with_their_units(outcomes, protocol):
+    (outcome,) = outcomes(protocol=protocol)
+    assert outcome.error is None
+    assert [result.metric for result in outcome.results] == list(POSITIONS[protocol])
+    assert all(result.unit == METRICS[result.metric].unit for result in outcome.results)
+
+
+def test_several_pairs_each_have_fresh_pods_and_figures(outcomes):
+    assert [outcome.error for outcome in outcomes(clients=2)] == [None, None]
+
+
+def test_an_array_that_is_too_short_is_an_error_and_never_a_number(outcomes):
+    (outcome,) = outcomes("short")
+    assert outcome.results == ()
+    assert outcome.error.reason is Reason.PARSE_FAILED
+    assert "1 figures where TCP has 2" in outcome.error.message
+
+
+def test_a_worker_that_says_nothing_is_a_missing_result(outcomes):
+    (outcome,) = outcomes("silent", report_timeout_s=1)
+    assert outcome.error.reason is Reason.RESULT_MISSING
+
+
+def test_a_scenario_that_this_wire_has_no_words_for_is_refused(new_run):
+    with pytest.raises(InvalidInputError, match="rounds 2 cannot be asked"):
+        CLUSTERLOADER.check(new_run(rounds=2).scenario)
