@@ -42,8 +42,9 @@ class Access:
     not be made to answer in time.
     """
 
-    def __init__(self, client: ApiClient, *, cluster: str) -> None:
+    def __init__(self, client: ApiClient, *, cluster: str, patience_s: float = _RETRY_FOR_S) -> None:
         self._client = client
+        self._patience_s = patience_s
         self.cluster = cluster
 
     @classmethod
@@ -68,6 +69,10 @@ class Access:
         name = configure(configuration, kubeconfig=kubeconfig, context=context)
         return cls(client.ApiClient(configuration), cluster=cluster or name)
 
+    def with_patience(self, seconds: float) -> Access:
+        """Return the same connection, on which a call is tried anew for so long and no longer."""
+        return Access(self._client, cluster=self.cluster, patience_s=seconds)
+
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
         return self._call("GET", resource.path(namespace, name))
 
@@ -91,7 +96,7 @@ class Access:
 
     def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
         """Create an object; one that an earlier try of this call made, its reply lost, counts as made."""
-        tries = _Tries()
+        tries = _Tries(self._patience_s)
         while True:
             try:
                 return self._once("POST", resource.path(namespace), body=body)
@@ -115,10 +120,29 @@ class Access:
         path = resource.path(namespace, name, "status" if status else None)
         return self._call("PATCH", path, body=body)
 
-    def delete(self, resource: Resource, name: str, namespace: str | None = None) -> None:
-        """Delete an object and, after it, what it owns; one that is gone already is fine."""
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str = "",
+        version: str = "",
+    ) -> None:
+        """Delete an object and, after it, what it owns; one that is gone already is fine.
+
+        Args:
+            uid: Delete only the object with this UID, and nothing that has come to its name since.
+            version: Delete it only if it has not changed since this resourceVersion; else it is a conflict.
+        """
+        conditions = {key: value for key, value in (("uid", uid), ("resourceVersion", version)) if value}
+        options: Object = {"propagationPolicy": "Background"}
         try:
-            self._call("DELETE", resource.path(namespace, name), body={"propagationPolicy": "Background"})
+            self._call(
+                "DELETE",
+                resource.path(namespace, name),
+                body=options | ({"preconditions": conditions} if conditions else {}),
+            )
         except ApiRefusedError as error:
             if not error.is_missing:
                 raise
@@ -174,7 +198,7 @@ class Access:
     def _call(
         self, method: str, path: str, *, query: dict[str, str] | None = None, body: Object | None = None
     ) -> Object:
-        tries = _Tries()
+        tries = _Tries(self._patience_s)
         while True:
             try:
                 return self._once(method, path, query=query, body=body)
@@ -251,9 +275,9 @@ class Access:
 class _Tries:
     """How often one call was tried, and how long to wait before the next try."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float) -> None:
         self.count = 0
-        self._until = time.monotonic() + _RETRY_FOR_S
+        self._until = time.monotonic() + patience_s
         self._pause_s = _FIRST_PAUSE_S
 
     def pause(self, error: ApiUnavailableError) -> None:
