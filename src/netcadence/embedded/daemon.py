@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from netcadence.embedded import leftovers
-from netcadence.embedded.api.access import ADMINISTRATORS, Identity, Tokens
+from netcadence.embedded.api.access import ADMINISTRATORS, Tokens, identity_of_user, service_account_user
+from netcadence.embedded.api.rbac import RoleAuthorizer, grant_what_everybody_may
 from netcadence.embedded.api.server import ApiServer
 from netcadence.embedded.api.store import ApiError, Object, Store
 from netcadence.embedded.controllers import run_controllers
@@ -55,6 +56,7 @@ class Daemon:
         self._stop = asyncio.Event()
         for name in _NAMESPACES:
             self._store.create("namespaces", {"metadata": {"name": name}})
+        grant_what_everybody_may(self._store)
 
     def stop(self) -> None:
         """Ask the cluster to end."""
@@ -136,6 +138,7 @@ class Daemon:
             sockets=sockets,
             certificate=self._state.server_certificate,
             key=self._state.server_key,
+            authorizer=RoleAuthorizer(self._store),
             logs=self._logs,
             operations=Operations(network, self._nodes).routes(),
         )
@@ -172,15 +175,14 @@ class Daemon:
 
     def _admit_administrator(self, url: str) -> None:
         token = new_token()
-        self._tokens.add(token, Identity("netcadence-admin", (ADMINISTRATORS, "system:authenticated")))
+        self._tokens.add(token, identity_of_user("netcadence-admin", (ADMINISTRATORS,)))
         config = kubeconfig(
             cluster=self._settings.name, url=url, authority=self._state.authority, token=token
         )
         write_private(self._state.kubeconfig, config)
 
     def _admit_service_account(self, token: str, namespace: str, name: str) -> None:
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
-        self._tokens.add(token, Identity(f"system:serviceaccount:{namespace}:{name}", groups))
+        self._tokens.add(token, identity_of_user(service_account_user(namespace, name)))
 
     def _logs(
         self, pod: Object, container: str, *, follow: bool, tail: int | None, previous: bool

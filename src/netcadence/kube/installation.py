@@ -1,21 +1,24 @@
 """What has to be in a cluster before workers can run: the resource definitions, a namespace, a role.
 
-The objects are the YAML files that people apply with kubectl. Where they are there already, nothing is
-touched, so that someone with the rights can install them once and a run needs no such rights.
+The objects are the YAML files that people apply with kubectl. All is looked at before anything is made, and
+what is there already is not touched: someone with the rights installs once, and a run then only looks.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from netcadence.errors import PermanentError
+from netcadence.kube import permissions
 from netcadence.kube.access import Access, Object
 from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError
+from netcadence.kube.permissions import APPLY, Permission
 from netcadence.kube.resource import (
     CRD,
     NAMESPACE,
@@ -27,6 +30,7 @@ from netcadence.kube.resource import (
     Resource,
 )
 
+_FILES: Final = ("crd/*.yaml", "namespace.yaml", "worker.yaml")
 _BY_KIND: Final = {
     resource.kind: resource for resource in (CRD, NAMESPACE, ROLE, ROLE_BINDING, SERVICE_ACCOUNT)
 }
@@ -35,7 +39,20 @@ _PAUSE_S: Final = 0.05
 
 
 class InstallationError(PermanentError):
-    """The cluster lacks something that a run needs, and we may not or could not add it."""
+    """The cluster lacks something that a run needs, or has it in another shape; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One object of the installation."""
+
+    resource: Resource
+    body: Object
+    namespace: str | None
+
+    @property
+    def name(self) -> str:
+        return str(self.body["metadata"]["name"])
 
 
 def install(
@@ -44,61 +61,124 @@ def install(
     """Make sure of the custom resources, the namespace and the workers' role.
 
     Args:
-        manifests: Folder with `crd/*.yaml` and `worker-rbac.yaml`.
+        manifests: Folder with `crd/*.yaml`, `namespace.yaml` and `worker.yaml`.
         resources: What they define, to be waited for.
 
     Raises:
-        InstallationError: Something is missing and may not be created, or is not served in time.
+        InstallationError: A resource is defined in another shape, the namespace is being deleted, or a new
+            definition is not served in time.
+        PermissionMissingError: Something is missing, and may not be created.
     """
-    definitions = list(_documents(sorted((manifests / "crd").glob("*.yaml"))))
-    for definition in definitions:
-        _ensure(access, CRD, definition, None)
-    _ensure(
-        access, NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, None
-    )
-    _wait_usable(access, namespace)
-    for body in _documents([manifests / "worker-rbac.yaml"]):
-        _ensure(access, _BY_KIND[body["kind"]], _placed(body, namespace), namespace)
+    missing = [part for part in _parts(manifests, namespace) if not _is_there(access, part)]
+    if missing:
+        permissions.require(
+            access, namespace, {Permission("create", part.resource): None for part in missing}
+        )
+    for part in missing:
+        _create(access, part)
     for resource in resources:
         _wait_served(access, resource, namespace)
 
 
-def _documents(files: Iterable[Path]) -> Iterable[Object]:
+def _parts(manifests: Path, namespace: str) -> Iterator[_Part]:
+    for pattern in _FILES:
+        for body in _documents(sorted(manifests.glob(pattern))):
+            resource = _BY_KIND[body["kind"]]
+            yield _Part(resource, _placed(body, namespace), namespace if resource.namespaced else None)
+
+
+def _documents(files: Iterable[Path]) -> Iterator[Object]:
     for file in files:
         yield from (document for document in yaml.safe_load_all(file.read_text()) if document)
 
 
 def _placed(body: Object, namespace: str) -> Object:
-    """Name the namespace where a binding's subjects need it."""
+    """Name the namespace where the object is one, or where a binding's subjects need it."""
+    if body["kind"] == NAMESPACE.kind:
+        return {**body, "metadata": {**body["metadata"], "name": namespace}}
     subjects = [{**subject, "namespace": namespace} for subject in body.get("subjects", [])]
     return {**body, **({"subjects": subjects} if subjects else {})}
 
 
-def _ensure(access: Access, resource: Resource, body: Object, namespace: str | None) -> None:
-    name = body["metadata"]["name"]
+def _is_there(access: Access, part: _Part) -> bool:
+    """Tell whether a part is in the cluster already.
+
+    Raises:
+        InstallationError: It is there, and no run can use it.
+    """
     try:
-        access.get(resource, name, namespace)
+        found = access.get(part.resource, part.name, part.namespace)
     except ApiRefusedError as error:
-        if not error.is_missing:
-            raise
-    else:
-        return
+        if error.is_missing:
+            return False
+        raise
+    if part.resource == NAMESPACE and found.get("status", {}).get("phase") == "Terminating":
+        raise InstallationError(
+            f"Namespace {part.name} is being deleted; wait until it is gone, or name another with --namespace"
+        )
+    if part.resource == CRD:
+        _require_shape(found, part)
+    return True
+
+
+def _require_shape(found: Object, part: _Part) -> None:
+    """Refuse a definition whose objects would not be ours: the server would drop or refuse what we write."""
+    if "deletionTimestamp" in found["metadata"]:
+        raise InstallationError(
+            f"CustomResourceDefinition {part.name} is being deleted; wait until it is gone"
+        )
+    difference = _difference(_shape(part.body), _shape(found))
+    if difference is not None:
+        raise InstallationError(
+            f"CustomResourceDefinition {part.name} is installed in another shape than this version of "
+            f"netcadence needs: {difference} differs; have ours applied ({APPLY}), which changes it for all "
+            "who use it"
+        )
+
+
+def _shape(definition: Object) -> Object:
+    """Return what decides which objects a definition takes, and where they are served."""
+    spec = definition["spec"]
+    versions = {
+        version["name"]: {
+            "schema": version.get("schema", {}).get("openAPIV3Schema", {}),
+            "subresources": version.get("subresources", {}),
+        }
+        for version in spec["versions"]
+        if version["served"]
+    }
+    names = {key: spec["names"][key] for key in ("kind", "plural")}
+    return {
+        "scope": spec["scope"],
+        "names": names,
+        "versions": {REQUEST.version: versions.get(REQUEST.version)},
+    }
+
+
+def _difference(ours: Any, theirs: Any, where: str = "spec") -> str | None:
+    """Return the path of the first difference; words of description make none."""
+    if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+        return None if ours == theirs else where
+    for key in sorted(ours.keys() | theirs.keys()):
+        if key == "description" and not isinstance(ours.get(key, theirs.get(key)), dict):
+            continue
+        below = f"{where}.{key}"
+        if (key in ours) != (key in theirs):
+            return below
+        if found := _difference(ours[key], theirs[key], below):
+            return found
+    return None
+
+
+def _create(access: Access, part: _Part) -> None:
     try:
-        access.create(resource, body, namespace)
+        access.create(part.resource, part.body, part.namespace)
     except ApiRefusedError as error:
         if error.reason != "AlreadyExists":
             raise InstallationError(
-                f"{resource.kind} {name} is missing and could not be created: {error}. "
-                "Have it installed by someone who may: kubectl apply -R -f deployments/kubernetes"
+                f"{part.resource.kind} {part.name} is missing and could not be created: {error}. "
+                f"Have it installed by someone who may: {APPLY}"
             ) from error
-
-
-def _wait_usable(access: Access, namespace: str) -> None:
-    """Refuse a namespace that is on its way out: nothing can be created in it."""
-    if access.get(NAMESPACE, namespace).get("status", {}).get("phase") == "Terminating":
-        raise InstallationError(
-            f"Namespace {namespace} is being deleted; wait until it is gone, or name another with --namespace"
-        )
 
 
 def _wait_served(access: Access, resource: Resource, namespace: str) -> None:

@@ -129,19 +129,19 @@ def test_the_authoriser_is_asked_with_everything_that_matters(own_api):
     class Suspicious:
         def authorize(self, identity, attributes):
             asked.append((identity.name, *attributes))
-            return attributes.verb == "get"
+            return attributes.verb in ("get", "create")
 
     own_api.server.service.authorizer = Suspicious()
     path = "/apis/apps/v1/namespaces/default/deployments"
     denied = own_api.ask(f"{path}?watch=1", token=own_api.reader_token)
-    assert asked == [("reader", "watch", "deployments.apps", "", "default", "")]
+    assert asked == [("reader", "watch", "deployments.apps", "", "default", "", "")]
     assert denied.code == 403
     assert denied.body["message"] == (
         'deployments.apps is forbidden: User "reader" cannot watch resource "deployments" in API group '
         '"apps" in the namespace "default"'
     )
     own_api.ask("/api/v1/namespaces/default/pods/p/status", "PATCH", {})
-    assert asked[-1] == ("admin", "patch", "pods", "status", "default", "p")
+    assert asked[-1] == ("admin", "patch", "pods", "status", "default", "p", "")
     review = {"spec": {"resourceAttributes": {"verb": "get", "resource": "pods", "namespace": "default"}}}
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     assert own_api.ask(path, "POST", review).body["status"] == {"allowed": True}

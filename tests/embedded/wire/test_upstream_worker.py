@@ -10,6 +10,8 @@ from netcadence.kube.conduct import conduct_of
 from netcadence.kube.observation import Observation
 from netcadence.kube.wire import CLUSTERLOADER
 from netcadence.kube.workers import WorkerTemplate, wait_ready
+from netcadence.layout import Group, Layout
+from netcadence.nodes import Pool
 from netcadence.pairing import plan
 from netcadence_worker.contract import Reason
 from netcadence_worker.metrics import METRICS, POSITIONS
@@ -22,7 +24,8 @@ def outcomes(new_run):
     def outcomes(*args, **fields):
         run = new_run(*args, **fields)
         conduct, scenario = conduct_of(run), run.scenario
-        owner = conduct.deploy(run, WorkerTemplate(image=scenario.worker.image, tools=()))
+        workers = Layout((Group(scenario.demand.workers, Pool()),))
+        owner = conduct.deploy(run, WorkerTemplate(image=scenario.worker.image, tools=()), workers)
         workers = wait_ready(run, replicas=scenario.demand.workers, timeout_s=60)
         pairs = plan(workers, pairs=scenario.pairs, base_port=scenario.port)
         with Observation(run, workers) as observation:

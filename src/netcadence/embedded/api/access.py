@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
+import secrets
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from netcadence.embedded.api.status import ApiError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from netcadence.embedded.api.target import Attributes
 
 ADMINISTRATORS: Final = "system:masters"
+#: The group of all whose token is known.
+EVERYBODY: Final = "system:authenticated"
+_SERVICE_ACCOUNT: Final = "system:serviceaccount:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +35,26 @@ class Identity:
         return ADMINISTRATORS in self.groups
 
 
+def service_account_user(namespace: str, name: str) -> str:
+    """Return the user name of a service account."""
+    return f"{_SERVICE_ACCOUNT}{namespace}:{name}"
+
+
+def identity_of_user(user: str, groups: tuple[str, ...] = ()) -> Identity:
+    """Return the identity of a user by name; a service account is in the groups of its kind."""
+    own: tuple[str, ...] = ()
+    if user.startswith(_SERVICE_ACCOUNT):
+        namespace = user.removeprefix(_SERVICE_ACCOUNT).partition(":")[0]
+        own = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+    return Identity(user, (*(groups or own), EVERYBODY))
+
+
 class Authenticator(Protocol):
-    """Tells whom a bearer token belongs to."""
+    """Tells whom a bearer token belongs to, and makes new ones."""
 
     def authenticate(self, token: str) -> Identity | None: ...
+
+    def issue(self, identity: Identity, *, lifetime_s: float) -> str: ...
 
 
 class Authorizer(Protocol):
@@ -38,15 +62,25 @@ class Authorizer(Protocol):
 
     def authorize(self, identity: Identity, attributes: Attributes) -> bool: ...
 
+    def rules(self, identity: Identity, namespace: str | None) -> Iterable[Mapping[str, Any]]: ...
+
 
 class Tokens:
     """Bearer tokens, kept as digests so that neither memory dumps nor timing give one away."""
 
     def __init__(self) -> None:
-        self._identities: dict[bytes, Identity] = {}
+        self._identities: dict[bytes, tuple[Identity, float]] = {}
 
-    def add(self, token: str, identity: Identity) -> None:
-        self._identities[_digest(token)] = identity
+    def add(self, token: str, identity: Identity, *, lifetime_s: float = math.inf) -> None:
+        self._identities[_digest(token)] = identity, time.monotonic() + lifetime_s
+
+    def issue(self, identity: Identity, *, lifetime_s: float) -> str:
+        """Return a new token of 256 random bits; after its lifetime nobody knows it."""
+        now = time.monotonic()
+        self._identities = {key: held for key, held in self._identities.items() if held[1] > now}
+        token = secrets.token_urlsafe(32)
+        self.add(token, identity, lifetime_s=lifetime_s)
+        return token
 
     def revoke(self, token: str) -> None:
         self._identities.pop(_digest(token), None)
@@ -54,8 +88,8 @@ class Tokens:
     def authenticate(self, token: str) -> Identity | None:
         digest = _digest(token)
         found = None
-        for known, identity in self._identities.items():
-            if hmac.compare_digest(known, digest):
+        for known, (identity, until) in self._identities.items():
+            if hmac.compare_digest(known, digest) and time.monotonic() < until:
                 found = identity
         return found
 
@@ -66,6 +100,13 @@ class AllowAll:
     def authorize(self, identity: Identity, attributes: Attributes) -> bool:
         del identity, attributes
         return True
+
+    def rules(self, identity: Identity, namespace: str | None) -> Iterable[Mapping[str, Any]]:
+        del identity, namespace
+        return (
+            {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+            {"nonResourceURLs": ["*"], "verbs": ["*"]},
+        )
 
 
 def _digest(token: str) -> bytes:
@@ -79,6 +120,9 @@ def unauthorized() -> ApiError:
 
 def denied(identity: Identity, attributes: Attributes) -> ApiError:
     """An identity asks for what it may not do."""
+    if attributes.path:
+        message = f'forbidden: User "{identity.name}" cannot {attributes.verb} path "{attributes.path}"'
+        return ApiError(403, "Forbidden", message)
     what = attributes.resource
     plural, _, group = what.partition(".")
     if attributes.subresource:

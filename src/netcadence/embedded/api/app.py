@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,7 +14,8 @@ from starlette.routing import Route
 from netcadence.embedded.api import discovery, openapi, reading, reviews, subresources, writing
 from netcadence.embedded.api.access import unauthorized
 from netcadence.embedded.api.bodies import failure, unknown_path
-from netcadence.embedded.api.service import require_access, service_of
+from netcadence.embedded.api.impersonation import impersonated
+from netcadence.embedded.api.service import require_access, require_path, service_of
 from netcadence.embedded.api.status import ApiError
 from netcadence.embedded.api.target import Target, find_target
 
@@ -43,6 +45,7 @@ _SUBRESOURCES: Final[dict[str, dict[str, Handler]]] = {
     "finalize": {"PUT": writing.replace_object},
     "log": {"GET": subresources.pod_log},
     "binding": {"POST": subresources.bind_pod},
+    "token": {"POST": subresources.request_token},
     "eviction": {"POST": subresources.evict_pod},
     "scale": {
         "GET": subresources.get_scale,
@@ -103,13 +106,13 @@ class Gate:
         await self._app(scope, receive, send)
 
     def _admit(self, scope: Scope) -> None:
-        headers = dict(scope["headers"])
-        kind, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
         identity = (
             self._service.authenticator.authenticate(token.strip()) if kind.lower() == "bearer" else None
         )
         if identity is None:
             raise unauthorized()
+        identity = impersonated(identity, Headers(scope=scope), self._service.authorizer)
         scope["identity"] = identity
         if scope["path"].startswith(_ADMIN_PREFIX):
             if not identity.is_admin:
@@ -134,6 +137,30 @@ async def _unknown(_request: Request, _error: Exception) -> Response:
     return unknown_path()
 
 
+_PATHS: Final[dict[str, Callable[[Request], Awaitable[Response]]]] = {
+    "/api": discovery.core_versions,
+    "/api/{version}": discovery.resource_list,
+    "/apis": discovery.group_list,
+    "/apis/{group}": discovery.one_group,
+    "/apis/{group}/{version}": discovery.resource_list,
+    "/version": discovery.version,
+    "/openapi/v3": openapi.index,
+    "/openapi/v3/{path:path}": openapi.document,
+}
+
+
+def _by_path(
+    handler: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return a handler of what is no resource, for those who may get its path."""
+
+    async def handle(request: Request) -> Response:
+        require_path(request)
+        return await handler(request)
+
+    return handle
+
+
 def _routes(operations: Iterable[Route]) -> list[Route]:
     get: Any = ["GET"]
     resources = list(_METHODS)
@@ -141,18 +168,14 @@ def _routes(operations: Iterable[Route]) -> list[Route]:
         Route(
             "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", reviews.access_review, methods=["POST"]
         ),
+        Route(
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", reviews.rules_review, methods=["POST"]
+        ),
         Route("/apis/authentication.k8s.io/v1/selfsubjectreviews", reviews.self_review, methods=["POST"]),
         Route("/api/v1/{path:path}", serve_resource, methods=resources),
         Route("/apis/{group}/{version}/{path:path}", serve_resource, methods=resources),
-        Route("/api", discovery.core_versions, methods=get),
-        Route("/api/{version}", discovery.resource_list, methods=get),
-        Route("/apis", discovery.group_list, methods=get),
-        Route("/apis/{group}", discovery.one_group, methods=get),
-        Route("/apis/{group}/{version}", discovery.resource_list, methods=get),
-        Route("/version", discovery.version, methods=get),
+        *(Route(path, _by_path(handler), methods=get) for path, handler in _PATHS.items()),
         *(Route(path, discovery.healthy, methods=get) for path in sorted(_OPEN_PATHS)),
-        Route("/openapi/v3", openapi.index, methods=get),
-        Route("/openapi/v3/{path:path}", openapi.document, methods=get),
         *operations,
     ]
 

@@ -51,7 +51,14 @@ BUILTIN: Final = (
     ResourceType("", "v1", "events", "Event", short_names=("ev",), validate=validation.event),
     ResourceType("", "v1", "configmaps", "ConfigMap", short_names=("cm",)),
     ResourceType("", "v1", "secrets", "Secret", default=defaults.secret),
-    ResourceType("", "v1", "serviceaccounts", "ServiceAccount", short_names=("sa",)),
+    ResourceType(
+        "",
+        "v1",
+        "serviceaccounts",
+        "ServiceAccount",
+        short_names=("sa",),
+        subresources=frozenset({"token"}),
+    ),
     ResourceType(
         "",
         "v1",

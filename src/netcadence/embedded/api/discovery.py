@@ -39,6 +39,7 @@ _SUBRESOURCE_KINDS: Final = {
     "log": ("Pod", "", "v1", ("get",)),
     "binding": ("Binding", "", "v1", ("create",)),
     "eviction": ("Eviction", "policy", "v1", ("create",)),
+    "token": ("TokenRequest", "authentication.k8s.io", "v1", ("create",)),
     "finalize": ("Namespace", "", "v1", ("update",)),
 }
 _REFUSED: Final = frozenset({"exec", "attach", "portforward"})

@@ -113,6 +113,7 @@ class ApiServer:
             Route("/embedded/v1/restart", self._restart_route, methods=["POST"]),
             Route("/embedded/v1/faults", self._faults_route, methods=["POST"]),
             Route("/embedded/v1/cut-watches", self._cut_route, methods=["POST"]),
+            Route("/embedded/v1/uses", self._uses_route, methods=["GET"]),
         ]
         self._config = Config(
             build_app(self.service, [*own, *operations]),
@@ -230,6 +231,10 @@ class ApiServer:
     async def _faults_route(self, request: Request) -> Response:
         self.service.faults = Faults.parse(await _options(request))
         return answer({"fraction": self.service.faults.fraction})
+
+    async def _uses_route(self, request: Request) -> Response:
+        del request
+        return answer({"uses": [use._asdict() for use in sorted(self.service.uses)]})
 
     async def _cut_route(self, request: Request) -> Response:
         del request

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from netcadence.embedded.api.access import AllowAll, Authenticator, Authorizer, denied
 from netcadence.embedded.api.faults import Faults
 from netcadence.embedded.api.paging import Pages
 from netcadence.embedded.api.status import ApiError, Object
+from netcadence.embedded.api.target import Attributes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from netcadence.embedded.api.access import Identity
     from netcadence.embedded.api.store import Store
-    from netcadence.embedded.api.target import Attributes
 
 
 class LogProvider(Protocol):
@@ -36,11 +36,28 @@ def no_logs(
     raise ApiError(503, "ServiceUnavailable", f"no node keeps logs of pod {pod['metadata']['name']}")
 
 
+class Use(NamedTuple):
+    """A right that an identity made use of; `resource` names the subresource too, such as `pods/log`."""
+
+    user: str
+    verb: str
+    resource: str
+    group: str
+    namespace: str
+
+    @classmethod
+    def of(cls, identity: Identity, asked: Attributes) -> Use:
+        plural, _, group = asked.resource.partition(".")
+        resource = f"{plural}/{asked.subresource}" if asked.subresource else plural
+        return cls(identity.name, asked.verb, resource, group, asked.namespace or "")
+
+
 @dataclass(slots=True)
 class Service:
     """One API server's parts.
 
     Attributes:
+        uses: The rights that were made use of since the start, by whom; names of objects play no part.
         flowing: Watches send only while this is set; without, they are silent as on a server going down.
         bookmark_interval_s: How often a watch that allows bookmarks gets one.
     """
@@ -51,6 +68,7 @@ class Service:
     logs: LogProvider = no_logs
     faults: Faults = field(default_factory=Faults)
     pages: Pages = field(default_factory=Pages)
+    uses: set[Use] = field(default_factory=set)
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
     bookmark_interval_s: float = 60.0
 
@@ -66,11 +84,21 @@ def identity_of(request: Request) -> Identity:
 
 
 def require_access(request: Request, attributes: Attributes) -> None:
-    """Let the authoriser decide.
+    """Let the authoriser decide, and remember what was used.
 
     Raises:
         ApiError: The identity may not do this (403).
     """
+    service, identity = service_of(request), identity_of(request)
+    if not service.authorizer.authorize(identity, attributes):
+        raise denied(identity, attributes)
+    service.uses.add(Use.of(identity, attributes))
+
+
+def require_path(request: Request) -> None:
+    """Let the authoriser decide about a path that is no resource's."""
+    path = request.url.path
     identity = identity_of(request)
+    attributes = Attributes(request.method.lower(), "", path=path)
     if not service_of(request).authorizer.authorize(identity, attributes):
         raise denied(identity, attributes)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from starlette.responses import StreamingResponse
 
+from netcadence.embedded.api.access import identity_of_user, service_account_user
 from netcadence.embedded.api.bodies import answer, decode, media_type, read_body
 from netcadence.embedded.api.patch import JSON_PATCH, apply_json_patch, apply_merge_patch
+from netcadence.embedded.api.revising import now
 from netcadence.embedded.api.service import service_of
-from netcadence.embedded.api.status import ApiError, Object, bad_request, conflict
+from netcadence.embedded.api.status import ApiError, Object, bad_request, conflict, invalid, invalid_value
 from netcadence.embedded.api.target import flag, is_dry_run, number
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
     from netcadence.embedded.api.target import Target
 
+#: Of a service account's token where none is asked for, and the least that may be asked for.
+_TOKEN_LIFETIME_S: Final = 3_600
+_SHORTEST_TOKEN_LIFETIME_S: Final = 600
 #: Containers in these states have written nothing yet.
 _NOT_BEGUN: Final = ("ContainerCreating", "PodInitializing", "ErrImagePull", "ImagePullBackOff")
 
@@ -104,6 +109,34 @@ async def evict_pod(request: Request, target: Target) -> Response:
     )
     return answer(
         {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
+    )
+
+
+async def request_token(request: Request, target: Target) -> Response:
+    """Make a token of a service account, as `kubectl create token` asks for it."""
+    service = service_of(request)
+    body = await read_body(request)
+    wanted = decode(body, media_type(request)) if body else {}
+    asked: Object = (wanted.get("spec") or {}) if isinstance(wanted, dict) else {}
+    lifetime_s = asked.get("expirationSeconds") or _TOKEN_LIFETIME_S
+    if not isinstance(lifetime_s, int) or lifetime_s < _SHORTEST_TOKEN_LIFETIME_S:
+        cause = invalid_value(
+            "spec.expirationSeconds", lifetime_s, "may not specify a duration less than 10 minutes"
+        )
+        raise invalid("TokenRequest", "authentication.k8s.io", target.name, [cause])
+    service.store.get("serviceaccounts", target.name, target.namespace)
+    user = service_account_user(target.namespace or "", target.name)
+    token = service.authenticator.issue(identity_of_user(user), lifetime_s=lifetime_s)
+    status = {"token": token, "expirationTimestamp": now(lifetime_s)}
+    return answer(
+        {
+            "kind": "TokenRequest",
+            "apiVersion": "authentication.k8s.io/v1",
+            "metadata": {"name": target.name, "namespace": target.namespace},
+            "spec": {"audiences": [], "boundObjectRef": None, "expirationSeconds": lifetime_s},
+            "status": status,
+        },
+        201,
     )
 
 

@@ -18,13 +18,19 @@ _TRUE = ("1", "true", "True", "TRUE", "t", "T")
 
 
 class Attributes(NamedTuple):
-    """What an authoriser is asked about; `resource` is the qualified plural, such as `deployments.apps`."""
+    """What an authoriser is asked about.
+
+    Attributes:
+        resource: The qualified plural, such as `deployments.apps`; empty where a path is asked for.
+        path: A path that is no resource's, such as `/version`.
+    """
 
     verb: str
     resource: str
     subresource: str = ""
     namespace: str | None = None
     name: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,12 @@ class Target:
 
     def attributes(self, method: str, query: QueryParams) -> Attributes:
         """Return the request as an authoriser sees it."""
+        namespace = self.namespace
+        if self.type.resource == "namespaces":
+            # A namespace belongs to itself: a role in it can allow to read it.
+            namespace = self.name or None
         return Attributes(
-            self._verb(method, query), self.type.resource, self.subresource, self.namespace, self.name
+            self._verb(method, query), self.type.resource, self.subresource, namespace, self.name
         )
 
     def _verb(self, method: str, query: QueryParams) -> str:

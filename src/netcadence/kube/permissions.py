@@ -1,0 +1,122 @@
+"""What a run has to be allowed to do, asked of the API server before anything is created."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from netcadence.errors import PermanentError
+from netcadence.kube.access import Access, Object
+from netcadence.kube.resource import (
+    ACCESS_REVIEW,
+    CRD,
+    DEPLOYMENT,
+    LEASE,
+    NAMESPACE,
+    NODE,
+    POD,
+    REQUEST,
+    ROLE,
+    ROLE_BINDING,
+    RUN,
+    SERVICE_ACCOUNT,
+    Resource,
+)
+from netcadence.kube.workers import WORKER
+
+#: What a person types who may grant rights.
+APPLY: Final = "kubectl apply -k deployments/kubernetes"
+_ASKERS: Final = 8
+
+
+class PermissionMissingError(PermanentError):
+    """The identity in use may not do all that a run has to do; nothing was created."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One verb on one resource, in the run's namespace where the resource is in one.
+
+    Attributes:
+        name: The only object that it is needed for; empty for any.
+    """
+
+    verb: str
+    resource: Resource
+    name: str = ""
+
+    def where(self, namespace: str) -> str:
+        """Return the namespace that it is needed in; empty for the whole cluster.
+
+        A namespace counts as being in itself.
+        """
+        return namespace if self.resource.namespaced or self.resource == NAMESPACE else ""
+
+
+def _permissions(resource: Resource, *verbs: str, names: Iterable[str] = ("",)) -> list[Permission]:
+    return [Permission(verb, resource, name) for verb in verbs for name in names]
+
+
+#: Exactly what `deployments/kubernetes/orchestrator.yaml` grants.
+NEEDED: Final = (
+    *_permissions(CRD, "get", names=(f"{REQUEST.plural}.{REQUEST.group}", f"{RUN.plural}.{RUN.group}")),
+    *_permissions(NAMESPACE, "get"),
+    *_permissions(SERVICE_ACCOUNT, "get", names=(WORKER,)),
+    *_permissions(ROLE, "get", names=(WORKER,)),
+    *_permissions(ROLE_BINDING, "get", names=(WORKER,)),
+    *_permissions(NODE, "list"),
+    *_permissions(RUN, "create", "get", "list", "patch", "delete"),
+    *_permissions(REQUEST, "create", "list", "watch"),
+    *_permissions(DEPLOYMENT, "create", "list", "delete"),
+    *_permissions(POD, "list", "watch"),
+    *_permissions(LEASE, "create", "get", "patch", "delete"),
+)
+
+
+def require(access: Access, namespace: str, permissions: Iterable[Permission] = NEEDED) -> None:
+    """Ask for every permission at once.
+
+    Raises:
+        PermissionMissingError: Some are missing; the text names verbs, resources and namespace, and how to
+            get them.
+    """
+    wanted = list(permissions)
+    with ThreadPoolExecutor(max_workers=_ASKERS, thread_name_prefix="permissions") as askers:
+        granted = list(askers.map(lambda each: _is_granted(access, namespace, each), wanted))
+    missing = [each for each, is_granted in zip(wanted, granted, strict=True) if not is_granted]
+    if missing:
+        raise PermissionMissingError(
+            f"The identity in use on cluster {access.cluster} may not {_listed(missing, namespace)}; "
+            f"have it granted by someone who may ({APPLY}), or use another context. Nothing was created."
+        )
+
+
+def _is_granted(access: Access, namespace: str, permission: Permission) -> bool:
+    attributes = {
+        "verb": permission.verb,
+        "group": permission.resource.group,
+        "resource": permission.resource.plural,
+        "namespace": permission.where(namespace),
+        "name": permission.name or (namespace if permission.resource == NAMESPACE else ""),
+    }
+    body: Object = {
+        "apiVersion": ACCESS_REVIEW.api_version,
+        "kind": ACCESS_REVIEW.kind,
+        "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
+    }
+    return bool(access.create(ACCESS_REVIEW, body)["status"]["allowed"])
+
+
+def _listed(missing: Iterable[Permission], namespace: str) -> str:
+    """Return "create, patch networktestruns.netcadence.io in namespace x, and list nodes"."""
+    verbs: dict[str, list[str]] = {}
+    for each in missing:
+        resource = each.resource.qualified
+        place = f" in namespace {namespace}" if each.where(namespace) else " in the cluster"
+        known = verbs.setdefault(resource + place, [])
+        if each.verb not in known:
+            known.append(each.verb)
+    *first, last = [f"{', '.join(each)} {what}" for what, each in verbs.items()]
+    return f"{'; '.join(first)}; or {last}" if first else last
