@@ -66,7 +66,10 @@ def test_an_unknown_scenario_is_refused_with_those_that_there_are(refused):
         ("duration_s: ten", "duration_s: 'ten': should be a valid integer"),
         ("clients: 0", "clients: 0: should be greater than or equal to 1"),
         ("protocl: UDP", "protocl: unknown key (did you mean 'protocol'?); allowed here: name, title,"),
-        ("placement: nearby", "placement: 'nearby': allowed: 'cross-node', 'same-node' or 'any'"),
+        (
+            "placement: nearby",
+            "placement: 'nearby': allowed: 'cross-node', 'same-node', 'cross-zone' or 'any'",
+        ),
         ("skew_max_ms: .nan", "skew_max_ms: nan: should be a finite number"),
     ],
 )
