@@ -26,6 +26,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml worker-image/pyproject.toml
 benchmark: setup  ## Run the shipped scenarios on a cluster on this machine and print the verdicts
 	@$(BIN)/netcadence run $(SCENARIOS) --embedded
 
+.PHONY: image
+image: setup  ## Build the worker's image, IMAGE=name:tag, with docker, podman or buildah
+	@PYTHON=$(BIN)/python sh worker-image/build-image.sh $(or $(IMAGE),localhost/netcadence-worker:latest)
+
 .PHONY: test
 test: lint  ## Run every check and test
 	@$(BIN)/pytest
@@ -37,11 +41,12 @@ test-cluster: setup  ## Test on the cluster that KUBECONFIG names: make test-clu
 	@NETCADENCE_TEST_IMAGE="$(IMAGE)" $(BIN)/pytest tests/cluster
 
 .PHONY: lint
-lint: setup  ## Check format, rules, types and layers
+lint: setup  ## Check format, rules, types, layers and the Containerfile
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint worker-image/Containerfile
 
 .PHONY: format
 format: setup  ## Put the code into its format

@@ -1,0 +1,18 @@
+"""Compile what the worker imports; the rest of the standard library stays source. Removes itself."""  # noqa: INP001 - a script
+
+from __future__ import annotations
+
+import py_compile
+import sys
+from pathlib import Path
+
+import netcadence_worker.__main__  # noqa: F401 - imported for what it imports
+
+for module in list(sys.modules.values()):
+    source = getattr(module, "__file__", None) or ""
+    if source.endswith(".py") and source != __file__:
+        # Unchecked, for a copied file's time may differ from the one that was compiled.
+        py_compile.compile(
+            source, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+        )
+Path(__file__).unlink()
