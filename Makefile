@@ -40,6 +40,10 @@ test-cluster: setup  ## Test on the cluster that KUBECONFIG names: make test-clu
 	@test -n "$$KUBECONFIG" || { echo "make test-cluster needs KUBECONFIG, the file that names the cluster"; exit 2; }
 	@NETCADENCE_TEST_IMAGE="$(IMAGE)" $(BIN)/pytest tests/cluster
 
+.PHONY: test-image
+test-image: setup  ## Build the image without a registry and test it (root, buildah, debootstrap, runc)
+	@NETCADENCE_TEST_BUILD=yes $(BIN)/pytest tests/image
+
 .PHONY: lint
 lint: setup  ## Check format, rules, types, layers and the Containerfile
 	@$(BIN)/ruff format --check --quiet .

@@ -1,4 +1,4 @@
-"""Compile what the worker imports; the rest of the standard library stays source. Removes itself."""  # noqa: INP001 - a script
+"""Compile what the worker imports; the rest of the standard library stays source. Removes itself."""
 
 from __future__ import annotations
 
