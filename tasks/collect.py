@@ -10,7 +10,7 @@ from netcadence.kube.dispatch import Arming
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run
 from netcadence.pair import Pair
-from netcadence.report import counted
+from netcadence.words import counted
 from tasks.progress import listener
 
 

@@ -12,7 +12,7 @@ from netcadence.kube.conduct import conduct_of
 from netcadence.kube.run import Run
 from netcadence.kube.workers import WorkerTemplate
 from netcadence.layout import Layout
-from netcadence.report import counted
+from netcadence.words import counted
 from tasks.progress import listener
 from tasks.retry import if_transient
 

@@ -10,7 +10,7 @@ from netcadence.kube.facts import ClusterFacts, cluster_facts
 from netcadence.kube.run import Run
 from netcadence.layout import Layout
 from netcadence.pair import Pair, WorkerPod
-from netcadence.report import counted
+from netcadence.words import counted
 from tasks.progress import listener
 
 

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from netcadence.kube.run import Run
 from netcadence.kube.workers import wait_ready
 from netcadence.pair import WorkerPod
-from netcadence.report import counted
+from netcadence.words import counted
 from tasks.progress import listener
 
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from netcadence.nodes import NodePair, Nodes, Pool, Site
 from netcadence.pairing import PairingError, Placement, demand
+from netcadence.words import counted
 
 #: So many names are listed in an error; a cluster may have thousands.
 _NAMES_SHOWN: Final = 5
@@ -92,18 +93,18 @@ def _require_nodes(wish: Wish, known: Sequence[Site]) -> None:
     # No node can serve in more pairs than there are, if pairs are to cross nodes.
     most = wish.pairs if wish.placement is Placement.CROSS_NODE else wish.workers
     homeless = wish.workers - int(sum(min(_room(site), most) for site in found))
-    needs = f"{wish.name} needs {_count(wanted, 'node')}{_words(wish.nodes)}"
+    needs = f"{wish.name} needs {counted(wanted, 'node')}{_words(wish.nodes)}"
     if len(found) < wanted:
-        lacking = _count(wanted - len(found), "node")
+        lacking = counted(wanted - len(found), "node")
         raise PairingError(
-            f"{needs} for {_count(wish.workers, 'worker')}; {_there(found, known)}: "
+            f"{needs} for {counted(wish.workers, 'worker')}; {_there(found, known)}: "
             f"{lacking} missing, for {homeless} of the workers"
         )
     if homeless > 0:
         rooms = ", ".join(_shortened([f"{site.name} takes {site.room}" for site in found]))
         raise PairingError(
-            f"{needs} with room for {_count(wish.workers, 'worker')}; {rooms}: "
-            f"room for {_count(homeless, 'worker')} missing{_closed(known)}"
+            f"{needs} with room for {counted(wish.workers, 'worker')}; {rooms}: "
+            f"room for {counted(homeless, 'worker')} missing{_closed(known)}"
         )
 
 
@@ -118,8 +119,8 @@ def _of_pool(wish: Wish, known: Sequence[Site], role: str, pool: Pool) -> list[S
     found = [site for site in known if not site.closed and wish.nodes.takes(site) and pool.takes(site)]
     if not found:
         raise PairingError(
-            f"{wish.name} needs a node{_words(wish.nodes, pool)} for {_count(wish.pairs, role)}; "
-            f"{_there(found, known)}: 1 node missing, for {_count(wish.pairs, 'worker')}"
+            f"{wish.name} needs a node{_words(wish.nodes, pool)} for {counted(wish.pairs, role)}; "
+            f"{_there(found, known)}: 1 node missing, for {counted(wish.pairs, 'worker')}"
         )
     return found
 
@@ -169,16 +170,16 @@ def _no_combination(
         in_zones = ", in zone " + " and ".join(zones) if zones else ", in no zone"
         return (
             f"{wish.name} needs nodes in two zones{asked}; {_there(found, known, in_zones)}: "
-            f"1 node missing {where}, for {_count(wish.pairs, 'worker')}"
+            f"1 node missing {where}, for {counted(wish.pairs, 'worker')}"
         )
     if wish.placement is Placement.SAME_NODE:
         return (
             f"{wish.name} needs a node that is in both pools{asked}; {_there(found, known)}: "
-            f"1 node missing in both, for {_count(wish.workers, 'worker')}"
+            f"1 node missing in both, for {counted(wish.workers, 'worker')}"
         )
     return (
         f"{wish.name} needs two nodes{asked}; {_there(found, known)}: "
-        f"1 other node missing, for {_count(wish.pairs, 'worker')}"
+        f"1 other node missing, for {counted(wish.pairs, 'worker')}"
     )
 
 
@@ -191,13 +192,13 @@ def _named_seats(wish: Wish, known: Sequence[Site]) -> tuple[NodePair, ...]:
     if missing:
         why = (
             f"{node} {'is ' + by_name[node].closed if node in by_name else 'is not there'}"
-            f" ({_count(workers[node], 'worker')})"
+            f" ({counted(workers[node], 'worker')})"
             for node in missing
         )
         homeless = sum(workers[node] for node in missing)
         raise PairingError(
             f"{wish.name} needs the nodes of its pairs; {', '.join(_shortened(list(why)))}: "
-            f"{_count(len(missing), 'node')} missing, for {homeless} of {_count(wish.workers, 'worker')}"
+            f"{counted(len(missing), 'node')} missing, for {homeless} of {counted(wish.workers, 'worker')}"
         )
     if wish.placement is Placement.CROSS_ZONE:
         _require_zones(wish, seats, by_name)
@@ -224,8 +225,8 @@ def _require_room(wish: Wish, workers: Counter[str], open_: Sequence[Site]) -> N
     if crowded:
         homeless = sum(max(0, count - rooms[node]) for node, count in workers.items())
         raise PairingError(
-            f"{wish.name} needs {_count(wish.workers, 'worker')} on {_count(len(workers), 'node')}; "
-            f"{', '.join(_shortened(crowded))}: room for {_count(int(homeless), 'worker')} missing there"
+            f"{wish.name} needs {counted(wish.workers, 'worker')} on {counted(len(workers), 'node')}; "
+            f"{', '.join(_shortened(crowded))}: room for {counted(int(homeless), 'worker')} missing there"
         )
 
 
@@ -247,7 +248,7 @@ def _pool_words(nodes: Nodes) -> str:
 def _there(found: Sequence[Site], known: Sequence[Site], more: str = "") -> str:
     names = f" ({', '.join(_shortened([site.name for site in found]))}{more})" if found else ""
     verb = "is" if len(found) == 1 else "are"
-    return f"there {verb} {len(found) or 'none'} of {_count(len(known), 'node')}{names}{_closed(known)}"
+    return f"there {verb} {len(found) or 'none'} of {counted(len(known), 'node')}{names}{_closed(known)}"
 
 
 def _closed(known: Sequence[Site]) -> str:
@@ -258,7 +259,3 @@ def _closed(known: Sequence[Site]) -> str:
 def _shortened(words: list[str]) -> list[str]:
     more = len(words) - _NAMES_SHOWN
     return words if more <= 0 else [*words[:_NAMES_SHOWN], f"{more} more"]
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from netcadence.errors import PermanentError
 from netcadence.nodes import NodePair
 from netcadence.pair import Pair, WorkerPod
+from netcadence.words import counted
 
 
 class PairingError(PermanentError):
@@ -116,11 +117,11 @@ def seat(
         by_node.setdefault(pod.node, []).append(pod)
     wanted = Counter(node for each in seats for node in (each.client_node, each.server_node))
     short = {node: count - len(by_node.get(node, ())) for node, count in sorted(wanted.items())}
-    lacking = [f"{_count(count, 'worker')} missing on {node}" for node, count in short.items() if count > 0]
+    lacking = [f"{counted(count, 'worker')} missing on {node}" for node, count in short.items() if count > 0]
     if lacking:
         there = sum(len(by_node.get(node, ())) for node in wanted)
         raise PairingError(
-            f"{name} needs {_count(2 * len(seats), 'worker')} on {_count(len(wanted), 'node')}; "
+            f"{name} needs {counted(2 * len(seats), 'worker')} on {counted(len(wanted), 'node')}; "
             f"there {'is' if there == 1 else 'are'} {there} on them: {', '.join(lacking)}"
         )
     free = {node: iter(pods_there) for node, pods_there in by_node.items()}
@@ -195,11 +196,13 @@ def _shortage(
     zonal = placement is Placement.CROSS_ZONE
     by_node = Counter(pod.zone if zonal else pod.node for pod in set(pods) if pod.zone or not zonal)
     workers, place = by_node.total(), "zone" if zonal else "node"
-    where = f"{'in' if zonal else 'on'} at least {_count(2, place)}" if wanted.nodes > 1 else f"({placement})"
-    needs = f"{name} needs {_count(wanted.workers, 'worker')} {where}"
+    where = (
+        f"{'in' if zonal else 'on'} at least {counted(2, place)}" if wanted.nodes > 1 else f"({placement})"
+    )
+    needs = f"{name} needs {counted(wanted.workers, 'worker')} {where}"
     there = (
         f"there {'is' if workers == 1 else 'are'} {workers} {'in' if zonal else 'on'} "
-        f"{_count(len(by_node), place)}"
+        f"{counted(len(by_node), place)}"
     )
     return f"{needs}; {there}: {_missing(by_node, pairs=pairs, possible=possible, placement=placement)}"
 
@@ -208,9 +211,9 @@ def _missing(by_node: Counter[str], *, pairs: int, possible: int, placement: Pla
     if placement not in (Placement.CROSS_NODE, Placement.CROSS_ZONE):
         lacking = 2 * pairs - by_node.total()
         if lacking > 0:
-            return f"{_count(lacking, 'worker')} missing"
+            return f"{counted(lacking, 'worker')} missing"
         return (
-            f"only {_count(possible, 'pair')} can stay on one node; nodes with an odd number leave one over"
+            f"only {counted(possible, 'pair')} can stay on one node; nodes with an odd number leave one over"
         )
     places = "zones" if placement is Placement.CROSS_ZONE else "nodes"
     # No node can serve in more pairs than there are, so that what it has beyond that does not count.
@@ -219,13 +222,8 @@ def _missing(by_node: Counter[str], *, pairs: int, possible: int, placement: Pla
     if len(by_node) == 1:
         return (
             f"no pair can cross {places}; "
-            f"{_count(lacking, 'worker')} missing on other {places} than {min(by_node)}"
+            f"{counted(lacking, 'worker')} missing on other {places} than {min(by_node)}"
         )
     elsewhere = f" on other {places} than {crowded[0]}, which has {by_node[crowded[0]]}" if crowded else ""
-    return (
-        f"only {_count(possible, 'pair')} can cross {places}; {_count(lacking, 'worker')} missing{elsewhere}"
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    only = f"only {counted(possible, 'pair')} can cross {places}"
+    return f"{only}; {counted(lacking, 'worker')} missing{elsewhere}"

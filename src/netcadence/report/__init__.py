@@ -4,7 +4,6 @@ Here belongs wording and layout. Nothing is computed that the record and the jud
 """
 
 from netcadence.report.document import as_json
-from netcadence.report.figures import counted
 from netcadence.report.markdown import as_markdown
 from netcadence.report.plan import plan_as_json, plan_table
 from netcadence.report.table import VERDICT_STYLES, verdict_table
@@ -13,7 +12,6 @@ __all__ = [
     "VERDICT_STYLES",
     "as_json",
     "as_markdown",
-    "counted",
     "plan_as_json",
     "plan_table",
     "verdict_table",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from netcadence.record import Finding, Judgement, PairOutcome, RunRecord, Verdict
-from netcadence.report.figures import counted, figure, limit
+from netcadence.report.figures import figure, limit
+from netcadence.words import counted
 from netcadence_worker.contract import Mark, Reason
 from netcadence_worker.metrics import METRICS
 

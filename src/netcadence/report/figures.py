@@ -14,11 +14,6 @@ _FEWEST_DIGITS: Final = 3
 _MOST_DIGITS: Final = 17
 
 
-def counted(count: int, what: str) -> str:
-    """Return how many there are of something, such as `1 pair` or `1,234 pairs`."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
 def figure(value: float | None, unit: str = "", *, beside: float | None = None, decimals: int = 0) -> str:
     """Return a value in words, such as `812,345 KBytes/s`.
 

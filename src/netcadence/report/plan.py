@@ -11,7 +11,7 @@ from rich.text import Text
 
 from netcadence.amount import in_words
 from netcadence.forecast import Forecast, Making
-from netcadence.report.figures import counted
+from netcadence.words import counted
 
 _UNBOUND: Final = "as the network carries"
 #: More pairs of nodes than that are summed up in one line.

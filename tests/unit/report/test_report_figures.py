@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcadence.report.figures import counted, figure, limit
+from netcadence.report.figures import figure, limit
+from netcadence.words import counted
 
 
 @pytest.mark.parametrize(
