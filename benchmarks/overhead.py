@@ -190,7 +190,7 @@ class deployed:  # noqa: N801 - reads as a phrase
         access = Access.connect(kubeconfig=self._cluster.kubeconfig)
         self._run = Run(access, "netcadence", new_run_id("bench"), chosen)
         installation.install(access, "netcadence", environment.MANIFESTS)
-        template = workers.WorkerTemplate(image="netcadence-worker", tools=("iperf",))
+        template = workers.WorkerTemplate(tools=("iperf",))
         workers.deploy(
             self._run, replicas=self._replicas, template=template, owner=dispatch.create_run(self._run)
         )

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from flows.exit_code import ExitCode
 from netcadence.embedded import Cluster, Image, Settings
+from netcadence.scenario import DEFAULT_IMAGE
 from netcadence_worker import clusterloader
 
 NetworkChoice = Literal["auto", "namespaces", "loopback"]
@@ -21,7 +22,7 @@ _WORKER = (sys.executable, "-m", "netcadence_worker")
 #: What pods of an embedded cluster may run: the worker, and by no other way than its own entry point. It also
 #: stands in for ClusterLoader2's worker.
 WORKER_IMAGE = {
-    "netcadence-worker": Image(argv=_WORKER),
+    DEFAULT_IMAGE: Image(argv=_WORKER),
     clusterloader.IMAGE: Image(
         argv=_WORKER, environment={"NETCADENCE_WIRE": "clusterloader"}, allow_arguments=True
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from netcadence.kube.conduct import conduct_of
+from netcadence.kube import cleanup
 from netcadence.kube.run import Run
 from tasks.progress import listener
 from tasks.retry import if_transient
@@ -21,4 +21,4 @@ from tasks.retry import if_transient
 def clean_up(run: Run) -> bool:
     """Delete all that the run made; returns whether its workers were seen to go."""
     listener().step("cleaning up")
-    return conduct_of(run).clean_up(run)
+    return cleanup.clean_up(run)

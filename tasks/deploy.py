@@ -33,13 +33,6 @@ def prepare(run: Run, manifests: Path) -> None:
 @task(name="deploy", cache_policy=NO_CACHE)
 def deploy(run: Run, layout: Layout) -> Object:
     """Create the run's own object and its workers; returns the owner reference for all that follows."""
-    demand, worker = run.scenario.demand, run.scenario.worker
-    listener().step(f"deploying {counted(demand.workers, 'worker')}")
-    template = WorkerTemplate(
-        image=worker.image,
-        tools=(run.scenario.tool.value,),
-        cpu_request=worker.cpu_request,
-        memory_request=worker.memory_request,
-        memory_limit=worker.memory_limit,
-    )
+    listener().step(f"deploying {counted(run.scenario.demand.workers, 'worker')}")
+    template = WorkerTemplate(run.scenario.worker, tools=(run.scenario.tool.value,))
     return conduct_of(run).deploy(run, template, layout)

@@ -29,6 +29,8 @@ from netcadence_worker.contract import (
 )
 
 _SUFFIXES: Final = (".yaml", ".yml")
+#: The worker image where a scenario names none; each wire has its own.
+DEFAULT_IMAGE: Final = "netcadence-worker"
 
 
 class _Strict(BaseModel):
@@ -45,7 +47,7 @@ class WorkerResources(_Strict):
     limit: a CPU limit throttles the generator and is then measured in place of the network.
     """
 
-    image: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\w.:/@-]+$")] = "netcadence-worker"
+    image: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\w.:/@-]+$")] = DEFAULT_IMAGE
     cpu_request: _Quantity = "50m"
     memory_request: _Quantity = "64Mi"
     memory_limit: _Quantity = "256Mi"

@@ -12,6 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from netcadence.errors import InvalidInputError
+from netcadence.nodes import Nodes
+from netcadence.pairing import Placement
 from netcadence.scenario import Scenario
 from netcadence_worker.clusterloader import SIEGE_DELAY_S, TOOL_OF, UpstreamSpec, UpstreamStatus
 from netcadence_worker.contract import (
@@ -46,6 +48,13 @@ def check(scenario: Scenario) -> None:
         ("rounds", scenario.rounds, scenario.rounds == 1, "1, for its worker serves one test only"),
         ("streams", scenario.streams, scenario.streams == 1, "1"),
         ("port", scenario.port, scenario.port == port, str(port)),
+        (
+            "placement",
+            scenario.placement.value,
+            scenario.placement in (Placement.CROSS_NODE, Placement.ANY),
+            "cross-node, any",
+        ),
+        ("nodes", "given", scenario.nodes == Nodes(), "none, for one Deployment makes all workers"),
         ("options.siege.delay", siege.delay, siege.delay == SIEGE_DELAY_S, f"{SIEGE_DELAY_S:g}"),
         (
             "options.iperf",

@@ -145,9 +145,7 @@ def test_two_pods_of_the_image_measure_each_other(access, protocol, tool):
     run = Run(access, "benchmarks", f"run-{tool}", Scenario.model_validate(wanted))
     owner = dispatch.create_run(run)
     try:
-        deploy(
-            run, replicas=2, template=WorkerTemplate(image="netcadence-worker", tools=(tool,)), owner=owner
-        )
+        deploy(run, replicas=2, template=WorkerTemplate(tools=(tool,)), owner=owner)
         workers = wait_ready(run, replicas=2, timeout_s=60)
         pairs = plan(workers, pairs=1, base_port=run.scenario.port)
         with Observation(run, workers) as observation:

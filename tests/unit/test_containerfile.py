@@ -12,7 +12,7 @@ from netcadence.nodes import Pool
 from netcadence_worker.contract import HEALTH_PORT
 
 TEXT = (CHECKOUT / "worker-image" / "Containerfile").read_text()
-POD = _pod_spec({}, WorkerTemplate(image="image", tools=()), Pool())
+POD = _pod_spec({}, WorkerTemplate(), Pool())
 
 
 def said(instruction):

@@ -1,4 +1,4 @@
-"""Removing what a run made: deleting the run's own object takes all the rest with it."""
+"""Removing what a run made: deleting what owns the rest takes the rest with it."""
 
 from __future__ import annotations
 
@@ -16,26 +16,15 @@ def clean_up(run: Run, *, timeout_s: float = _GONE_WITHIN_S) -> bool:
     """Delete a run's workers, requests and its own object; harmless where they are gone already.
 
     The Deployments go first and by name, so that workers are told to stop without waiting for the garbage
-    collector.
+    collector. Only those with the run's label do: another run's may bear the same name.
 
     Returns:
         Whether the last worker pod was gone within `timeout_s`; the cluster finishes the rest by itself.
     """
     for deployment in run.access.list(DEPLOYMENT, run.namespace, selector=run.selector)[0]:
         run.access.delete(DEPLOYMENT, deployment["metadata"]["name"], run.namespace)
-    run.access.delete(RUN, run.run_id, run.namespace)
-    return _wait_gone(run, timeout_s)
-
-
-def delete_workers(run: Run, name: str, *, timeout_s: float = _GONE_WITHIN_S) -> bool:
-    """Delete a run's Deployment of that name, and with it what it owns; another run's is left alone.
-
-    Returns:
-        Whether the last worker pod was gone within `timeout_s`; the cluster finishes the rest by itself.
-    """
-    deployments, _ = run.access.list(DEPLOYMENT, run.namespace, selector=run.selector)
-    if any(deployment["metadata"]["name"] == name for deployment in deployments):
-        run.access.delete(DEPLOYMENT, name, run.namespace)
+    if RUN in run.wire.resources:
+        run.access.delete(RUN, run.run_id, run.namespace)
     return _wait_gone(run, timeout_s)
 
 

@@ -5,33 +5,31 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from netcadence.kube import cleanup, dispatch, workers
+from netcadence.kube import dispatch, workers
 from netcadence.kube.access import Object
 from netcadence.kube.dispatch import Arming
 from netcadence.kube.installation import install
 from netcadence.kube.observation import Observation
 from netcadence.kube.resource import DEPLOYMENT
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkersFailedError, WorkerTemplate
+from netcadence.kube.workers import WorkerTemplate, container_resources, spread_over_nodes
 from netcadence.layout import Layout
 from netcadence.pair import Pair
+from netcadence.scenario import DEFAULT_IMAGE
 from netcadence_worker import clusterloader, contract
 from netcadence_worker.clusterloader_arguments import udp_argument
 from netcadence_worker.contract import RUN_LABEL
 
 Progress = Callable[[int, int], None]
 
-_WRITERS: Final = 8
 #: From creating the requests to the start: the server has to be up by then, and nothing tells when it is.
 #: ClusterLoader2 itself allows fifteen seconds.
 _LEAD_S: Final = 5.0
 _LEAD_PER_PAIR_S: Final = 0.05
-_NATIVE_IMAGE: Final = "netcadence-worker"
 
 
 class Conduct(Protocol):
@@ -59,9 +57,6 @@ class Conduct(Protocol):
         self, run: Run, pairs: Sequence[Pair], *, owner: Object, arming: Arming, observation: Observation
     ) -> datetime:
         """Make the pairs start together; return the instant at which they do."""
-
-    def clean_up(self, run: Run) -> bool:
-        """Remove what the run made; return whether its workers were seen to go."""
 
 
 class _Netcadence:
@@ -104,9 +99,6 @@ class _Netcadence:
         del owner
         return dispatch.fire(run, pairs[0].round, arming=arming, observation=observation)
 
-    def clean_up(self, run: Run) -> bool:
-        return cleanup.clean_up(run)
-
 
 class _Clusterloader:
     """Nothing arms: each request carries the start itself, so that creating them is firing them.
@@ -120,12 +112,7 @@ class _Clusterloader:
         install(run.access, run.namespace, folder, resources=run.wire.resources)
 
     def deploy(self, run: Run, template: WorkerTemplate, layout: Layout) -> Object:
-        if len(layout.groups) != 1 or not layout.groups[0].where.is_open:
-            raise WorkersFailedError(
-                "ClusterLoader2 has one Deployment for all workers and lets the scheduler spread them: with "
-                "--wire clusterloader no nodes, pools or zones can be chosen; "
-                "placements: cross-node, any."
-            )
+        del layout  # its check of the scenario leaves no choice: one group, anywhere
         made = run.access.create(DEPLOYMENT, _deployment(run, template), run.namespace)
         return {
             "apiVersion": DEPLOYMENT.api_version,
@@ -160,17 +147,14 @@ class _Clusterloader:
         def create(pair: Pair) -> None:
             run.access.create(run.wire.requests, _request(run, pair, start, owner), run.namespace)
 
-        with ThreadPoolExecutor(max_workers=_WRITERS, thread_name_prefix="fire") as writers:
-            list(writers.map(create, pairs))
+        dispatch.for_each(pairs, create)
         return datetime.fromtimestamp(start, UTC)
-
-    def clean_up(self, run: Run) -> bool:
-        return cleanup.delete_workers(run, clusterloader.DEPLOYMENT)
 
 
 def _deployment(run: Run, template: WorkerTemplate) -> Object:
     labels = {**clusterloader.POD_LABELS, RUN_LABEL: run.run_id}
-    image = clusterloader.IMAGE if template.image == _NATIVE_IMAGE else template.image
+    worker = template.worker
+    image = clusterloader.IMAGE if worker.image == DEFAULT_IMAGE else worker.image
     arguments = ["--log_file=/var/log/netperf.log", "--logtostderr=false", "--v=4"]
     if run.scenario.protocol is contract.Protocol.UDP and run.scenario.options.iperf:
         arguments.append(udp_argument(run.scenario.options.iperf))
@@ -180,21 +164,12 @@ def _deployment(run: Run, template: WorkerTemplate) -> Object:
         "imagePullPolicy": "IfNotPresent",
         "args": arguments,
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
-        "resources": {
-            "requests": {"cpu": template.cpu_request, "memory": template.memory_request},
-            "limits": {"memory": template.memory_limit},
-        },
+        "resources": container_resources(worker),
         "volumeMounts": [{"name": "log", "mountPath": "/var/log"}],
-    }
-    spread = {
-        "maxSkew": 1,
-        "topologyKey": "kubernetes.io/hostname",
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": labels},
     }
     pod = {
         "terminationGracePeriodSeconds": 3,
-        "topologySpreadConstraints": [spread],
+        "topologySpreadConstraints": [spread_over_nodes(labels)],
         "containers": [container],
         "volumes": [{"name": "log", "emptyDir": {}}],
     }

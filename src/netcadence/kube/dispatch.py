@@ -157,9 +157,14 @@ def _create_requests(
         written[pair.index] = time.monotonic()
         run.access.create(REQUEST, body, run.namespace)
 
-    with ThreadPoolExecutor(max_workers=_WRITERS, thread_name_prefix="arm") as writers:
-        list(writers.map(create, pairs))
+    for_each(pairs, create)
     return written
+
+
+def for_each(pairs: Sequence[Pair], write: Callable[[Pair], None]) -> None:
+    """Write something for each pair, several at a time; the first error is raised once all have ended."""
+    with ThreadPoolExecutor(max_workers=_WRITERS, thread_name_prefix="write") as writers:
+        list(writers.map(write, pairs))
 
 
 def _is_armed(observation: Observation, pair: Pair) -> bool:

@@ -14,6 +14,7 @@ from netcadence.kube.resource import DEPLOYMENT, POD
 from netcadence.kube.run import Run
 from netcadence.nodes import Pool
 from netcadence.pair import WorkerPod
+from netcadence.scenario import WorkerResources
 from netcadence_worker.contract import HEALTH_PORT, RUN_LABEL
 
 #: Tells the Deployments of one run apart, and their pods.
@@ -49,18 +50,12 @@ class WorkerTemplate:
     """What every worker pod of a run is made from.
 
     Attributes:
-        image: Reference of the worker image.
-        tools: Programs that have to be in it.
-        requests: CPU and memory requests by Kubernetes' names. There is no CPU limit: a hard cap would
-            throttle the generator and corrupt the measurement.
-        memory_limit: Upper bound, so that a runaway worker is ended and not its node.
+        worker: Image and resources.
+        tools: Programs that have to be in the image.
     """
 
-    image: str
-    tools: tuple[str, ...]
-    cpu_request: str = "50m"
-    memory_request: str = "64Mi"
-    memory_limit: str = "256Mi"
+    worker: WorkerResources = WorkerResources()  # noqa: RUF009 - frozen
+    tools: tuple[str, ...] = ()
 
 
 def deploy(
@@ -121,17 +116,27 @@ def _pod_spec(labels: dict[str, str], template: WorkerTemplate, where: Pool) -> 
             "runAsUser": 65532,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        # Pairs cross nodes, so workers have to be spread; pairing says clearly where they could not be.
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": labels},
-            }
-        ],
+        "topologySpreadConstraints": [spread_over_nodes(labels)],
         "containers": [_container(template)],
         "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }
+
+
+def spread_over_nodes(labels: Mapping[str, str]) -> Object:
+    """Build the wish that pods with such labels be spread; pairing says clearly where they could not be."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": dict(labels)},
+    }
+
+
+def container_resources(worker: WorkerResources) -> Object:
+    """Build a worker container's requests and limits."""
+    return {
+        "requests": {"cpu": worker.cpu_request, "memory": worker.memory_request},
+        "limits": {"memory": worker.memory_limit},
     }
 
 
@@ -151,7 +156,7 @@ def _node_affinity(where: Pool) -> Object:
 def _container(template: WorkerTemplate) -> Object:
     return {
         "name": "worker",
-        "image": template.image,
+        "image": template.worker.image,
         "imagePullPolicy": "IfNotPresent",
         "env": [
             _field("POD_NAME", "metadata.name"),
@@ -181,10 +186,7 @@ def _container(template: WorkerTemplate) -> Object:
             "timeoutSeconds": 10,
             "failureThreshold": 3,
         },
-        "resources": {
-            "requests": {"cpu": template.cpu_request, "memory": template.memory_request},
-            "limits": {"memory": template.memory_limit},
-        },
+        "resources": container_resources(template.worker),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

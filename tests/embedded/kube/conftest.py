@@ -26,7 +26,7 @@ from netcadence.kube.installation import install
 from netcadence.kube.resource import NODE
 from netcadence.kube.run import Run
 from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
-from netcadence.scenario import Scenario
+from netcadence.scenario import Scenario, WorkerResources
 
 MANIFESTS = Path(__file__).resolve().parents[3] / "deployments" / "kubernetes"
 NAMESPACE = "benchmarks"
@@ -160,7 +160,7 @@ def deployed(new_run):
     def deployed(*, workers=None, image="netcadence-worker", tools=("iperf",), access=None, **fields):
         run = new_run(**({"access": access} if access else {}), **fields)
         owner = dispatch.create_run(run)
-        template = WorkerTemplate(image=image, tools=tools)
+        template = WorkerTemplate(WorkerResources(image=image), tools)
         deploy(run, replicas=workers or run.scenario.demand.workers, template=template, owner=owner)
         return run, owner
 

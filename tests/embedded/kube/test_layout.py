@@ -38,7 +38,7 @@ def measured(wide, new_run):
         facts = cluster_facts(wide)
         layout = lay_out(run.scenario.wish, facts.sites)
         owner = dispatch.create_run(run)
-        template = WorkerTemplate(image="netcadence-worker", tools=("iperf",))
+        template = WorkerTemplate(tools=("iperf",))
         for number, group in enumerate(layout.groups):
             deploy(
                 run,

@@ -12,7 +12,7 @@ import pytest
 from netcadence.embedded import Cluster, Image, Settings
 from netcadence.embedded.state import ROOT_VARIABLE
 from netcadence.kube.access import Access
-from netcadence.kube.cleanup import leftovers
+from netcadence.kube.cleanup import clean_up, leftovers
 from netcadence.kube.conduct import conduct_of
 from netcadence.kube.run import Run
 from netcadence.kube.wire import CLUSTERLOADER
@@ -78,5 +78,5 @@ def new_run(access):
 
     yield new_run
     for run in begun:
-        assert conduct_of(run).clean_up(run)
+        assert clean_up(run)
         wait_until(lambda run=run: leftovers(run) == [])

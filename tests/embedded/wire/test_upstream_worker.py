@@ -25,7 +25,7 @@ def outcomes(new_run):
         run = new_run(*args, **fields)
         conduct, scenario = conduct_of(run), run.scenario
         workers = Layout((Group(scenario.demand.workers, Pool()),))
-        owner = conduct.deploy(run, WorkerTemplate(image=scenario.worker.image, tools=()), workers)
+        owner = conduct.deploy(run, WorkerTemplate(scenario.worker), workers)
         workers = wait_ready(run, replicas=scenario.demand.workers, timeout_s=60)
         pairs = plan(workers, pairs=scenario.pairs, base_port=scenario.port)
         with Observation(run, workers) as observation:
@@ -74,6 +74,14 @@ def test_a_worker_that_says_nothing_is_a_missing_result(outcomes):
     assert outcome.error.reason is Reason.RESULT_MISSING
 
 
-def test_a_scenario_that_this_wire_has_no_words_for_is_refused(new_run):
-    with pytest.raises(InvalidInputError, match="rounds 2 cannot be asked"):
-        CLUSTERLOADER.check(new_run(rounds=2).scenario)
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"rounds": 2}, "rounds 2 cannot be asked"),
+        ({"placement": "same-node"}, "placement 'same-node' cannot be asked"),
+        ({"nodes": {"zones": ["zone-a"]}}, "nodes 'given' cannot be asked"),
+    ],
+)
+def test_a_scenario_that_this_wire_has_no_words_for_is_refused(new_run, fields, said):
+    with pytest.raises(InvalidInputError, match=said):
+        CLUSTERLOADER.check(new_run(**fields).scenario)
