@@ -1,10 +1,9 @@
 """Starting in turn where clients cannot start at once.
 
-A node with more clients than processors cannot start them at one instant. Left to queue, each holds its
-processor for a time slice before the next one starts, some milliseconds later; woken one after another, a
-fraction of a millisecond apart, each takes its processor at once. On two processors with fifty pairs that
-brings the median distance from the published start from twenty milliseconds to five. Where there is a
-processor for each client, all start at the published instant itself.
+A node with more clients than processors cannot start them at one instant: let go together, they would queue
+for a processor and start in no order that anybody chose. A fraction of a millisecond apart, each is let go
+when it was meant to be. Where there is a processor for each client, all start at the published instant
+itself.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Final
 
 from netcadence.pair import Pair
 
-#: Between two clients of a crowded node: about what one needs to become its tool.
+#: Between two clients of a crowded node: about what letting one go takes.
 STEP_US: Final = 200
 #: Most that a start is put off: beyond, crowding is no longer a matter of turns.
 MOST_US: Final = 100_000
