@@ -28,6 +28,8 @@ def interrupted(request, prefect, write_scenario, processes_of, until):
     scenario = write_scenario("tcp-interrupted", clients=2, duration_s=60)
     run_id = f"interrupted-by-{request.param.name.lower()}"
     command = [NETCADENCE, "run", str(scenario), "--embedded", "--run-id", run_id]
+    # A shell has what it starts in the background ignore SIGINT, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
