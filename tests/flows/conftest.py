@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from unittest import mock
@@ -20,13 +17,11 @@ import yaml
 
 from flows import environment, server
 from netcadence.embedded import Cluster, Image, Settings
-from netcadence.embedded.network.addresses import BLOCK, PREFIX, Slot
-from netcadence.embedded.network.namespaces import namespaces_of
 from netcadence.embedded.processes import ProcessIdentity
 from netcadence.embedded.state import ROOT_VARIABLE
 from netcadence.home import VARIABLE, Home
 from netcadence.kube.access import Access
-from netcadence.kube.resource import NODE, POD, REQUEST
+from netcadence.kube.resource import POD, REQUEST
 from netcadence_worker.contract import RUN_LABEL
 
 WORKER = (sys.executable, "-m", "netcadence_worker")
@@ -44,20 +39,6 @@ FALSE_TOOLS = {
 }
 
 
-def wait_until(condition, deadline_s=30.0):
-    """Return what a condition returns once it is true; fail the test after the deadline."""
-    end = time.monotonic() + deadline_s
-    while not (found := condition()):
-        assert time.monotonic() < end, f"{condition.__name__} did not come true within {deadline_s} s"
-        time.sleep(0.02)
-    return found
-
-
-@pytest.fixture(scope="session")
-def until():
-    return wait_until
-
-
 @pytest.fixture(scope="session")
 def free_port():
     """Return what finds a TCP port that nobody listens on."""
@@ -67,24 +48,6 @@ def free_port():
             return listener.getsockname()[1]
 
     return free_port
-
-
-@pytest.fixture(scope="session")
-def processes_of():
-    """Return what lists the processes whose environment speaks of a folder, as a cluster's all do."""
-
-    def processes_of(folder):
-        found = []
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                speaks = str(folder).encode() in path.read_bytes()
-            except OSError:
-                continue
-            if speaks and path.parent.name != str(os.getpid()):
-                found.append(int(path.parent.name))
-        return found
-
-    return processes_of
 
 
 @pytest.fixture(scope="session")
@@ -164,37 +127,13 @@ def images(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def cluster(home, images):
+def cluster(home, images, networks_of, networks_left):
     """An embedded cluster of two nodes for the session."""
     del home
     with Cluster.up(Settings(name=f"flows-{os.getpid()}", images=images)) as cluster:
-        made = network_of(cluster)
+        made = networks_of(cluster)
         yield cluster
-    assert not still_there(made)
-
-
-def network_of(cluster):
-    """Return the network namespaces of a cluster by name and inode; none where its pods share loopback."""
-    if cluster.network != "namespaces":
-        return set()
-    with contextlib.closing(Access.connect(kubeconfig=cluster.kubeconfig)) as access:
-        address = access.list(NODE)[0][0]["status"]["addresses"][0]["address"]
-    number = (int(ipaddress.ip_address(address)) - int(BLOCK[0])) >> (32 - PREFIX)
-    return {(path.name, path.stat().st_ino) for path in namespaces_of(Slot(number))}
-
-
-def still_there(namespaces):
-    found = set()
-    for path in NAMESPACES.glob("nc-*"):
-        with contextlib.suppress(FileNotFoundError):  # another cluster's, removed right now
-            found.add((path.name, path.stat().st_ino))
-    return namespaces & found
-
-
-@pytest.fixture(scope="session")
-def networks_left():
-    """Return what picks those network namespaces, given by name and inode, that are still there."""
-    return still_there
+    assert not networks_left(made)
 
 
 @pytest.fixture(scope="session")

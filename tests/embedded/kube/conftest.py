@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import itertools
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from netcadence.embedded import Cluster, Image, Settings
-from netcadence.embedded.network.addresses import BLOCK, PREFIX, Slot
-from netcadence.embedded.network.namespaces import namespaces_of
 from netcadence.embedded.processes import ProcessIdentity
 from netcadence.embedded.state import ROOT_VARIABLE
 from netcadence.kube import dispatch
@@ -23,7 +18,6 @@ from netcadence.kube.access import Access
 from netcadence.kube.cleanup import clean_up, leftovers
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.installation import install
-from netcadence.kube.resource import NODE
 from netcadence.kube.run import Run
 from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
 from netcadence.scenario import Scenario, WorkerResources
@@ -34,59 +28,19 @@ NAMESPACES = Path("/run/netns")
 IMAGES = {"netcadence-worker": Image(argv=(sys.executable, "-m", "netcadence_worker"))}
 
 
-def wait_until(condition, deadline_s=20.0):
-    """Return what a condition returns once it is true; fail the test after the deadline."""
-    end = time.monotonic() + deadline_s
-    while not (found := condition()):
-        assert time.monotonic() < end, f"{condition.__name__} did not come true within {deadline_s} s"
-        time.sleep(0.02)
-    return found
-
-
 @pytest.fixture(scope="session")
-def until():
-    return wait_until
+def patience_s():
+    return 20.0
 
 
 @pytest.fixture(scope="session", autouse=True)
-def root(tmp_path_factory):
+def root(tmp_path_factory, processes_of):
     """Keep these tests' clusters apart from those that somebody uses, and see that nothing of them stays."""
     root = tmp_path_factory.mktemp("kube")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ROOT_VARIABLE, str(root))
         yield root
     assert processes_of(root) == [], "processes of these tests' clusters are left"
-
-
-def processes_of(root):
-    """Return the processes whose environment speaks of a cluster's directory: its daemon, pods and tools."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            environment = path.read_bytes()
-        except OSError:
-            continue
-        if str(root).encode() in environment and path.parent.name != str(os.getpid()):
-            found.append(path.parent.name)
-    return found
-
-
-def network_of(cluster):
-    """Return the network namespaces of a cluster by name and inode; none where its pods share loopback."""
-    if cluster.network != "namespaces":
-        return set()
-    with contextlib.closing(Access.connect(kubeconfig=cluster.kubeconfig)) as access:
-        address = access.list(NODE)[0][0]["status"]["addresses"][0]["address"]
-    number = (int(ipaddress.ip_address(address)) - int(BLOCK[0])) >> (32 - PREFIX)
-    return {(path.name, path.stat().st_ino) for path in namespaces_of(Slot(number))}
-
-
-def still_there(namespaces):
-    found = set()
-    for path in NAMESPACES.glob("nc-*"):
-        with contextlib.suppress(FileNotFoundError):  # another cluster's, removed right now
-            found.add((path.name, path.stat().st_ino))
-    return namespaces & found
 
 
 @pytest.fixture(scope="session")
@@ -107,11 +61,11 @@ def up(root):
 
 
 @pytest.fixture(scope="session")
-def cluster(up):
+def cluster(up, networks_of, networks_left):
     with up() as cluster:
-        made = network_of(cluster)
+        made = networks_of(cluster)
         yield cluster
-    assert not still_there(made)
+    assert not networks_left(made)
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +88,7 @@ def access(cluster, connect):
 
 
 @pytest.fixture
-def new_run(access):
+def new_run(access, until):
     """Return what begins a run; after the test each must have left nothing."""
     begun = []
 
@@ -147,7 +101,7 @@ def new_run(access):
     yield new_run
     for run in begun:
         assert clean_up(run)
-        wait_until(lambda run=run: leftovers(run) == [])
+        until(lambda run=run: leftovers(run) == [])
 
 
 _numbers = itertools.count()

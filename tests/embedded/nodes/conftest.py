@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sys
-import time
 
 import pytest
 from kubernetes import client, config
@@ -18,20 +17,6 @@ IMAGES = {
     "python": Image(argv=(sys.executable, "-S", "-u", "-c"), allow_command=True),
     "sleeper": Image(argv=("sleep", "600")),
 }
-
-
-def wait_until(condition, deadline_s=30.0):
-    """Return what a condition returns once it is true; fail the test after the deadline."""
-    end = time.monotonic() + deadline_s
-    while not (found := condition()):
-        assert time.monotonic() < end, f"{condition.__name__} did not come true within {deadline_s} s"
-        time.sleep(0.02)
-    return found
-
-
-@pytest.fixture(scope="session")
-def until():
-    return wait_until
 
 
 @pytest.fixture

@@ -57,17 +57,6 @@ def namespaces():
     return {path.name for path in Path("/run/netns").glob("nc-*")}
 
 
-def running_with(text):
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if text.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
-
-
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -134,27 +123,29 @@ def test_down_may_be_said_again(up):
 
 
 @pytest.fixture
-def orphaning_pod(connect, start_pod_on, until, tmp_path):
+def orphaning_pod(connect, start_pod_on, until, tmp_path, processes_with):
     """Return what starts a pod with a process that has left its session, and returns that process's mark."""
 
     def start(cluster):
         mark = str(tmp_path / "mark")
         pod = start_pod_on(connect(cluster), code=ORPHAN.format(mark=mark))
         until(lambda: pod.ready and pod.log == "started\n")
-        assert len(running_with(mark)) >= 2
+        assert len(processes_with(mark)) >= 2
         return mark
 
     return start
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_nothing_is_left_after_down_when_the_daemon_was_killed(up, orphaning_pod, root, network):
+def test_nothing_is_left_after_down_when_the_daemon_was_killed(
+    up, orphaning_pod, root, network, processes_with
+):
     before = namespaces()
     cluster = up("killed", network)
     mark = orphaning_pod(cluster)
     os.kill(cluster.pid, signal.SIGKILL)
     assert Cluster.down_leftovers("killed") is True
-    assert running_with(mark) == []
+    assert processes_with(mark) == []
     assert not (root / "killed").exists()
     assert namespaces() <= before
 

@@ -22,18 +22,6 @@ PROBE = {"httpGet": {"port": 8000}, "periodSeconds": 1}
 SLEEP = "import time; time.sleep(600)"
 
 
-def processes_with(text):
-    """Return the pids of processes with a text in their command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if text.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
-
-
 def first_process(pod):
     """Return the pid of a pod's first process."""
     mark = f"NETCADENCE_CONTAINER={pod.read().metadata.uid}".encode()
@@ -193,7 +181,7 @@ def test_a_pod_that_fits_nowhere_says_why_and_starts_when_it_fits(core, start_po
     core.patch_node("node-1", {"metadata": {"labels": {"disk": None}}})
 
 
-def test_a_deleted_pod_has_its_grace_and_then_ends(start_pod, until, tmp_path):
+def test_a_deleted_pod_has_its_grace_and_then_ends(start_pod, until, tmp_path, processes_with):
     farewell = tmp_path / "farewell"
     code = (
         "import pathlib, signal, time\n"
@@ -210,7 +198,7 @@ def test_a_deleted_pod_has_its_grace_and_then_ends(start_pod, until, tmp_path):
     assert processes_with(str(farewell)) == []
 
 
-def test_nothing_that_a_pod_started_outlives_it(start_pod, until, tmp_path):
+def test_nothing_that_a_pod_started_outlives_it(start_pod, until, tmp_path, processes_with):
     mark = str(tmp_path / "mark")
     child = (
         f"import subprocess; subprocess.Popen(['sh', '-c', 'sleep 600; : {mark}'], start_new_session=True)"
@@ -222,7 +210,9 @@ def test_nothing_that_a_pod_started_outlives_it(start_pod, until, tmp_path):
     until(lambda: processes_with(mark) == [])
 
 
-def test_what_a_container_left_behind_is_gone_before_it_runs_again(start_pod, until, tmp_path):
+def test_what_a_container_left_behind_is_gone_before_it_runs_again(
+    start_pod, until, tmp_path, processes_with
+):
     mark = str(tmp_path / "mark")
     code = (
         "import os, subprocess\n"

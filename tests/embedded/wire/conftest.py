@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,18 +30,9 @@ IMAGES = {
 }
 
 
-def wait_until(condition, deadline_s=60.0):
-    """Return what a condition returns once it is true; fail the test after the deadline."""
-    end = time.monotonic() + deadline_s
-    while not (found := condition()):
-        assert time.monotonic() < end, f"{condition.__name__} did not come true within {deadline_s} s"
-        time.sleep(0.05)
-    return found
-
-
 @pytest.fixture(scope="session")
-def until():
-    return wait_until
+def patience_s():
+    return 60.0
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +51,7 @@ def access(tmp_path_factory):
 
 
 @pytest.fixture
-def new_run(access):
+def new_run(access, until):
     """Return what begins a run over that wire; after the test it must have left nothing."""
     begun = []
 
@@ -79,4 +69,4 @@ def new_run(access):
     yield new_run
     for run in begun:
         assert clean_up(run)
-        wait_until(lambda run=run: leftovers(run) == [])
+        until(lambda run=run: leftovers(run) == [])
