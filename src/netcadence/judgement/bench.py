@@ -102,9 +102,7 @@ class _Bench:
         for position, check in enumerate(checks):
             check.expectation.meta = {_POSITION: position}
         suite = gx.ExpectationSuite(name=name, expectations=[check.expectation for check in checks])
-        definition = gx.ValidationDefinition(
-            name=name, data=self._batch, suite=self._context.suites.add_or_update(suite)
-        )
+        definition = gx.ValidationDefinition(name=name, data=self._batch, suite=suite)
         result = self._context.validation_definitions.add_or_update(definition).run(
             batch_parameters={"dataframe": self._pairs}, run_id=self._run_id, result_format=_RESULT_FORMAT
         )
