@@ -216,8 +216,10 @@ def main() -> None:
     server.wait(api, home)
     from flows.benchmark import benchmark
     from flows.embedded_commands import WORKER_IMAGE
+    from flows.session import attended
 
-    with Cluster.up(Settings(name=f"bench-{os.getpid()}", images=WORKER_IMAGE)) as cluster:
+    settings = Settings(name=f"bench-{os.getpid()}", images=WORKER_IMAGE)
+    with attended(), Cluster.up(settings) as cluster:
 
         def measure(name: str) -> Any:
             state = benchmark(name, kubeconfig=cluster.kubeconfig, cluster="benchmark", return_state=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from rich.console import Console
 from rich.text import Text
 
@@ -117,7 +118,7 @@ class Session:
 
     def _one(self, name: str, target: Target, run_id: str | None) -> Outcome:
         title = scenarios.find(name).name
-        with Display(self.console, title) as display, heard_by(display), self._server_needed():
+        with Display(self.console, title) as display, heard_by(display), self._server_needed(), attended():
             state: State[Any] = benchmark(
                 name,
                 adjustment=self.adjustment,
@@ -172,6 +173,16 @@ class Session:
     def _print_json(self, outcomes: list[Outcome]) -> None:
         runs = [outcome.as_json() for outcome in outcomes]
         print(json.dumps(runs, indent=2, default=str))  # noqa: T201 - the command's output
+
+
+@contextmanager
+def attended() -> Iterator[None]:
+    """Run flows without heartbeats, by which an automation learns that a flow died where nobody looked.
+
+    The thread that sends them ends on a whole second only, and a flow waits for it: half a second a run.
+    """
+    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
 
 
 @contextmanager
