@@ -1,13 +1,17 @@
 """Flow `benchmark`: one scenario on one cluster, from deployment to verdict.
 
-    deploy ─▶ ready ─▶ pair ─▶ arm ─▶ fire ─▶ collect ─▶ store ─▶ judge ─▶ report ─▶ clean up
+    permissions ─▶ prepare ─▶ lease ─▶ deploy ─▶ ready ─▶ pair ─▶ arm ─▶ fire ─▶ collect ─▶ clean up
+                                                               ─▶ store ─▶ judge ─▶ report
 
-A breached SLA ends the flow in a Failed state that is named for it, so that automations can tell it from a
-crash. Whatever stops a run half-way, what was measured until then is stored, and the cluster is cleaned.
+A run begins when it has the cluster's lease. What stops it before that is an error, and leaves nothing in
+the lake; whatever stops it after that, what was measured until then is stored, and the cluster is cleaned. A
+breached SLA ends the flow in a Failed state that is named for it, so that automations can tell it from a
+crash.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +28,16 @@ from netcadence.home import Home
 from netcadence.judgement import unjudged
 from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
+from netcadence.kube.lease import IfBusy, LeaseLostError, Tenure
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run, new_run_id
 from netcadence.kube.workers import WorkersFailedError, WorkersLateError
 from netcadence.lake import Lake
-from netcadence.layout import lay_out
+from netcadence.layout import Layout, lay_out
 from netcadence.pairing import PairingError
 from netcadence_worker.contract import Reason
+from tasks import lease as leases
+from tasks import permissions
 from tasks.clean_up import clean_up
 from tasks.collect import collect
 from tasks.deploy import deploy, prepare
@@ -53,6 +60,8 @@ def benchmark(
     context: str | None = None,
     namespace: str = "",
     wire: str = wires.NETCADENCE.name,
+    if_busy: IfBusy = IfBusy.WAIT,
+    lease_namespace: str = wires.DEFAULT_NAMESPACE,
     sla: Path = EXPECTATIONS,
     lake: str | None = None,
 ) -> State[Any]:
@@ -67,6 +76,8 @@ def benchmark(
         context: Context of the kubeconfig; by default the current one.
         namespace: Where workers and requests are made; by default `netcadence`, or the wire's own.
         wire: Whose custom resource and worker: `netcadence` or `clusterloader`.
+        if_busy: What to do while another run has the cluster's lease: `wait` or `refuse`.
+        lease_namespace: Where that lease is. Only runs that agree on it do not measure each other.
         sla: Thresholds.
         lake: Address of the lake; by default the one in the checkout's home.
     """
@@ -84,12 +95,17 @@ def benchmark(
     place = spoken.place(namespace)
     course = Course.begin(Run(access, place, run_id or new_run_id(chosen.name), chosen, spoken))
     label(course.run)
-    try:
-        measure(course)
-    except BaseException as error:
-        store(course.record(), lake)
-        conclude(course.record(), unjudged(f"the run was stopped: {error!r}"), lake)
-        raise
+    layout = outset(course, lease_namespace)
+    if layout:
+        with ExitStack() as holding:
+            with course.phase("lease"):
+                tenure = leases.hold(course.run, lease_namespace, IfBusy(if_busy), holding)
+            try:
+                measure(course, layout, tenure)
+            except BaseException as error:
+                store(course.record(), lake)
+                conclude(course.record(), unjudged(f"the run was stopped: {error!r}"), lake)
+                raise
     record = course.record()
     with course.phase("store"):
         store(record, lake)
@@ -102,24 +118,43 @@ def benchmark(
     return state_of(done)
 
 
-def measure(course: Course) -> None:
-    """Take a run from deployment to its last result; what goes wrong on the way is held in the course."""
+def outset(course: Course, lease_namespace: str) -> Layout | None:
+    """Look at the cluster and prepare it; where it cannot seat the pairs, that is a result.
+
+    Returns:
+        The nodes that pairs get, as far as the scenario asks for any; None where they cannot be had.
+    """
+    run = course.run
+    with course.phase("permissions"):
+        permissions.require(run, lease_namespace)
     try:
         with course.phase("lay out"):
-            course.facts = facts(course.run)
-            layout = lay_out(course.run.scenario.wish, course.facts.sites)
-        with course.phase("prepare"):
-            prepare(course.run, MANIFESTS)
+            course.facts = facts(run)
+            layout = lay_out(run.scenario.wish, course.facts.sites)
+    except PairingError as error:
+        course.hold(Reason.NOT_PAIRED, error)
+        return None
+    with course.phase("prepare"):
+        prepare(run, MANIFESTS, lease_namespace)
+    return layout
+
+
+def measure(course: Course, layout: Layout, tenure: Tenure) -> None:
+    """Take a run from deployment to its last result; what goes wrong on the way is held in the course."""
+    run = course.run
+    assert course.facts is not None  # noqa: S101 - seen at the outset; tells the type checker
+    try:
         with course.phase("deploy"):
-            owner = deploy(course.run, layout)
+            owner = deploy(run, layout)
         with course.phase("ready"):
-            workers = ready(course.run, course.facts.zones)
+            workers = ready(run, course.facts.zones)
         course.facts = course.facts.among({worker.node for worker in workers})
         with course.phase("pair"):
-            course.pairs = pair(course.run, workers, layout)
-        with Observation(course.run, workers) as course.observation:
-            for round_ in range(course.run.scenario.rounds):
+            course.pairs = pair(run, workers, layout)
+        with Observation(run, workers, guard=tenure.require) as course.observation:
+            for round_ in range(run.scenario.rounds):
                 measure_round(course, round_, owner)
+                tenure.require()
     except WorkersFailedError as error:
         missing = Reason.TOOL_MISSING if Reason.TOOL_MISSING in str(error) else Reason.WORKER_NOT_READY
         course.hold(missing, error)
@@ -127,6 +162,8 @@ def measure(course: Course) -> None:
         course.hold(Reason.WORKER_NOT_READY, error)
     except PairingError as error:
         course.hold(Reason.NOT_PAIRED, error)
+    except LeaseLostError as error:
+        course.disturb(error)
     except NetcadenceError as error:
         course.hold(Reason.RESULT_MISSING, error)
     except BaseException:
@@ -134,7 +171,7 @@ def measure(course: Course) -> None:
         raise
     finally:
         with course.phase("clean up"):
-            clean_up(course.run)
+            clean_up(run)
 
 
 def measure_round(course: Course, round_: int, owner: dict[str, Any]) -> None:

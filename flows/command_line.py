@@ -26,6 +26,9 @@ from netcadence.embedded import EmbeddedClusterError
 from netcadence.errors import InvalidInputError, NetcadenceError
 from netcadence.forecast import forecast
 from netcadence.home import Home
+from netcadence.kube import wire as wires
+from netcadence.kube.lease import ClusterBusyError, IfBusy
+from netcadence.kube.wire import DEFAULT_NAMESPACE
 from netcadence.pairing import Placement
 from netcadence.report import plan_as_json
 
@@ -48,6 +51,7 @@ Exit codes:
   3    INVALID: the measurement does not hold
   4    INCONCLUSIVE
   5    the run ended without a verdict
+  6    another run has the cluster, and --if-busy refuse was given
   130  stopped with Ctrl-C; what was measured is stored
 """
 
@@ -68,6 +72,14 @@ LakeAddress = Annotated[
         "--lake",
         metavar="URL",
         help="The lake: a folder, s3://… or gs://…; by default .netcadence/lake in the checkout.",
+    ),
+]
+LeaseNamespace = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Where the lease is by which runs on one cluster find each other; by default netcadence.",
+        show_default=False,
     ),
 ]
 ClientNode = Annotated[
@@ -142,6 +154,11 @@ def run(
             help="Whose custom resource and worker image: netcadence, or clusterloader for ClusterLoader2's.",
         ),
     ] = "netcadence",
+    if_busy: Annotated[
+        IfBusy,
+        typer.Option(metavar="HOW", help="While another run has the cluster: wait or refuse."),
+    ] = IfBusy.WAIT,
+    lease_namespace: LeaseNamespace = DEFAULT_NAMESPACE,
     sla: Annotated[
         Path,
         typer.Option(
@@ -205,6 +222,8 @@ def run(
             cluster=cluster,
             namespace=namespace,
             wire=wire,
+            if_busy=if_busy,
+            lease_namespace=lease_namespace,
         ),
         sla=sla,
         lake=lake,
@@ -305,6 +324,55 @@ def results(
 
 
 @application.command()
+def clean(
+    *,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="The cluster on this machine that is up.")
+    ] = False,
+    context: Annotated[str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.")] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
+    ] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Namespace of the workers, by default netcadence.", show_default=False
+        ),
+    ] = "",
+    wire: Annotated[str, typer.Option(metavar="NAME", help="netcadence or clusterloader.")] = "netcadence",
+    lease_namespace: LeaseNamespace = DEFAULT_NAMESPACE,
+    run_id: Annotated[str, typer.Option(metavar="ID", help="Only what this run has left.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what is left, and remove nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what killed runs have left on a cluster, and only that.
+
+    A run that still lives is known by its lease, and keeps what it has made; where a run was killed, it takes
+    up to 45 s to be certain that it lives no longer. Exit code 5 says that something could not be removed.
+    """
+    from flows import cleaning  # noqa: PLC0415 - imports the Kubernetes client
+
+    spoken = wires.find(wire)
+    access = cleaning.connect(embedded=embedded, context=context, kubeconfig=kubeconfig)
+    done = cleaning.clean(
+        access,
+        namespace=namespace,
+        lease_namespace=lease_namespace,
+        wire=spoken,
+        run_id=run_id,
+        dry_run=dry_run,
+        console=Console(stderr=True),
+    )
+    if as_json:
+        _print_json(cleaning.as_json(done, cluster=access.cluster, dry_run=dry_run))
+    else:
+        cleaning.show(done, Console(), cluster=access.cluster, dry_run=dry_run)
+    raise typer.Exit(ExitCode.ERROR if done.remaining and not dry_run else ExitCode.PASS)
+
+
+@application.command()
 def stop() -> None:
     """Stop the Prefect server that a run has started and left running."""
     from flows import server  # noqa: PLC0415 - not needed for anything else here
@@ -322,10 +390,8 @@ def outcome_of(command: Callable[[], Any]) -> int:
     """Run a command; errors become one clear text on stderr and their exit code."""
     try:
         code = int(command() or 0)
-    except (InvalidInputError, typer.TyperException) as error:
-        return _said(error, ExitCode.USAGE)
-    except (NetcadenceError, EmbeddedClusterError) as error:
-        return _said(error, ExitCode.ERROR)
+    except (NetcadenceError, EmbeddedClusterError, typer.TyperException) as error:
+        return _said(error, _code_of(error))
     except (KeyboardInterrupt, typer.Abort):
         return _said("interrupted", ExitCode.INTERRUPTED)
     except Exception:  # noqa: BLE001 - a defect of ours must not end with 1, which says FAIL
@@ -334,6 +400,12 @@ def outcome_of(command: Callable[[], Any]) -> int:
     if code == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C, without a word
         return _said("interrupted", ExitCode.INTERRUPTED)
     return code
+
+
+def _code_of(error: Exception) -> ExitCode:
+    if isinstance(error, InvalidInputError | typer.TyperException):
+        return ExitCode.USAGE
+    return ExitCode.BUSY if isinstance(error, ClusterBusyError) else ExitCode.ERROR
 
 
 def _adjustment(*, node_selector: list[str] | None, **others: object) -> Adjustment:
@@ -362,8 +434,6 @@ def _require_acceptable(
 
 def _require_expressible(names: list[str], adjustment: Adjustment, *, wire: str, namespace: str) -> None:
     """Refuse what the chosen wire has no words for."""
-    from netcadence.kube import wire as wires  # noqa: PLC0415 - imports the cluster's client
-
     spoken = wires.find(wire)
     spoken.place(namespace)
     for name in names:

@@ -19,6 +19,8 @@ class ExitCode(enum.IntEnum):
     INCONCLUSIVE = 4
     #: The run ended without a verdict.
     ERROR = 5
+    #: Another run has the cluster, and this one was told not to wait; nothing was done.
+    BUSY = 6
     #: Stopped with Ctrl-C, by the shell's convention 128 + SIGINT.
     INTERRUPTED = 130
 
@@ -35,6 +37,7 @@ _GRAVITY = (
     ExitCode.INCONCLUSIVE,
     ExitCode.FAIL,
     ExitCode.INVALID,
+    ExitCode.BUSY,
     ExitCode.ERROR,
     ExitCode.USAGE,
     ExitCode.INTERRUPTED,

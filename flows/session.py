@@ -20,7 +20,10 @@ from flows.display import Display
 from flows.exit_code import ExitCode, of_verdict
 from netcadence import scenario as scenarios
 from netcadence.adjustment import Adjustment
+from netcadence.embedded import Cluster
 from netcadence.home import Home
+from netcadence.kube.lease import ClusterBusyError, IfBusy
+from netcadence.kube.wire import DEFAULT_NAMESPACE
 from netcadence.report import VERDICT_STYLES, verdict_table
 from netcadence.report import as_json as report_as_json
 from tasks.progress import heard_by
@@ -37,6 +40,8 @@ class Target:
     cluster: str | None = None
     namespace: str = ""
     wire: str = "netcadence"
+    if_busy: IfBusy = IfBusy.WAIT
+    lease_namespace: str = DEFAULT_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,10 @@ class Session:
                 target = self.target
                 if target.embedded:
                     display.step("bringing up the embedded cluster")
-                    target = replace(held.enter_context(embedded_target()), wire=target.wire)
+                    cluster = held.enter_context(embedded_cluster())
+                    target = replace(
+                        target, kubeconfig=cluster.kubeconfig, cluster=target.cluster or "embedded"
+                    )
                 if started:
                     display.step("starting the Prefect server")
                     server.wait(api, self.home)
@@ -128,6 +136,8 @@ class Session:
                 context=target.context,
                 namespace=target.namespace,
                 wire=target.wire,
+                if_busy=target.if_busy,
+                lease_namespace=target.lease_namespace,
                 sla=self.sla,
                 lake=self.lake,
                 return_state=True,
@@ -135,7 +145,8 @@ class Session:
         report = state.result(raise_on_failure=False)
         if isinstance(report, Report):
             return Outcome(title, of_verdict(report.judgement.verdict), state, report)
-        return Outcome(title, ExitCode.ERROR, state, None, error=str(report) or str(state.message))
+        code = ExitCode.BUSY if isinstance(report, ClusterBusyError) else ExitCode.ERROR
+        return Outcome(title, code, state, None, error=str(report) or str(state.message))
 
     @contextmanager
     def _server_needed(self) -> Iterator[None]:
@@ -186,9 +197,10 @@ def attended() -> Iterator[None]:
 
 
 @contextmanager
-def embedded_target() -> Iterator[Target]:
+def embedded_cluster() -> Iterator[Cluster]:
     """Use the embedded cluster that is up, or bring one up for as long as it is needed."""
-    running = embedded_commands.find()
-    with ExitStack() as held:
-        cluster = running or held.enter_context(embedded_commands.temporary())
-        yield Target(kubeconfig=cluster.kubeconfig, cluster="embedded")
+    if running := embedded_commands.find():
+        yield running
+    else:
+        with embedded_commands.temporary() as cluster:
+            yield cluster

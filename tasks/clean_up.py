@@ -1,12 +1,15 @@
-"""Clean up: always, whatever happened before."""
+"""Clean up: a run after itself, always, whatever happened before; and after those that could not."""
 
 from __future__ import annotations
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from netcadence.kube import cleanup
+from netcadence.kube import cleanup, leftovers
+from netcadence.kube.access import Access
+from netcadence.kube.leftovers import Cleaning
 from netcadence.kube.run import Run
+from netcadence.kube.wire import Wire
 from tasks.progress import listener
 from tasks.retry import if_transient
 
@@ -22,3 +25,16 @@ def clean_up(run: Run) -> bool:
     """Delete all that the run made; returns whether its workers were seen to go."""
     listener().step("cleaning up")
     return cleanup.clean_up(run)
+
+
+@task(
+    name="remove leftovers",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=2,
+    retry_condition_fn=if_transient,
+)
+def remove_leftovers(access: Access, namespace: str, wire: Wire, lease_namespace: str) -> Cleaning:
+    """Delete what runs have left that live no longer."""
+    listener().step("removing what runs have left")
+    return leftovers.clean(access, namespace, wire, lease_namespace=lease_namespace)

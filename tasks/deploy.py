@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from netcadence.kube.access import Object
 from netcadence.kube.conduct import conduct_of
+from netcadence.kube.installation import ensure_namespace
 from netcadence.kube.run import Run
 from netcadence.kube.workers import WorkerTemplate
 from netcadence.layout import Layout
@@ -24,10 +25,12 @@ from tasks.retry import if_transient
     retry_delay_seconds=2,
     retry_condition_fn=if_transient,
 )
-def prepare(run: Run, manifests: Path) -> None:
-    """Make sure of the custom resources, the namespace and the workers' role."""
+def prepare(run: Run, manifests: Path, lease_namespace: str) -> None:
+    """Make sure of the custom resources, the namespaces and the workers' role."""
     listener().step("preparing the cluster")
     conduct_of(run).prepare(run, manifests)
+    if lease_namespace != run.namespace:
+        ensure_namespace(run.access, lease_namespace, manifests)
 
 
 @task(name="deploy", cache_policy=NO_CACHE)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import get_client, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
 
+from netcadence.kube.leftovers import Cleaning
 from netcadence.kube.run import Run
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
 from netcadence.report import as_markdown
@@ -57,6 +58,21 @@ def report(done: Report) -> None:
         as_markdown(done.record, done.judgement, lake=done.lake),
         key=_key("verdict", facts.scenario, facts.cluster),
         description=f"{done.judgement.verdict}: run {facts.run_id}",
+    )
+
+
+@task(name="report cleaning", cache_policy=NO_CACHE)
+def report_cleaning(done: Cleaning, cluster: str) -> None:
+    """Leave what was removed from a cluster as an artifact: one series for each cluster."""
+    kept = {each.uid for each in done.remaining}
+    rows = [
+        {"run": each.run_id, "object": str(each), "now": "still there" if each.uid in kept else "removed"}
+        for each in done.found
+    ]
+    create_table_artifact(
+        rows,
+        key=_key("housekeeping", cluster),
+        description=f"Of runs that live no longer: {len(rows) - len(kept)} removed, {len(kept)} still there",
     )
 
 

@@ -29,6 +29,7 @@ class Course:
         pairs: The plan; until pairing is done, placeholders that nobody has been put into.
         starts: The published start of each round that was fired.
         trouble: Why the run could not go on, for the pairs that have no reason of their own.
+        disturbance: What stands against all that was measured; empty while nothing does.
         phases_s: Seconds that each step took.
     """
 
@@ -39,6 +40,7 @@ class Course:
     observation: Observation | None = None
     facts: ClusterFacts | None = None
     trouble: ReportedError | None = None
+    disturbance: str = ""
     phases_s: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -67,6 +69,11 @@ class Course:
         """Keep the first reason why the run could not go on."""
         if self.trouble is None:
             self.trouble = ReportedError(reason=reason, message=str(error)[:4_096])
+
+    def disturb(self, error: BaseException) -> None:
+        """Keep why nothing that was measured counts, whatever its figures are."""
+        self.disturbance = str(error)
+        self.hold(Reason.INTERRUPTED, error)
 
     def record(self) -> RunRecord:
         """Return the run as it stands: an outcome for every planned pair."""
@@ -111,6 +118,7 @@ class Course:
             mtu=min(mtus.values(), default=None),
             nodes=tuple(replace(node, mtu=mtus.get(node.name)) for node in cluster.nodes) if cluster else (),
             labels={"wire": self.run.wire.name},
+            disturbance=self.disturbance,
             tells_starts=self.run.wire.tells_starts,
             phases_s={name: round(seconds, 4) for name, seconds in self.phases_s.items()},
         )

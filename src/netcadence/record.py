@@ -100,6 +100,7 @@ class RunFacts:
         network: How pods reach each other: `kubernetes`, `namespaces` or `loopback` (the last two embedded).
         mtu: The least that the run's nodes have, in bytes.
         config_hash: SHA-256 of `config`, so that like is compared with like.
+        disturbance: Why nothing that was measured counts, such as another run beside this one; or empty.
     """
 
     run_id: str
@@ -123,6 +124,7 @@ class RunFacts:
     phases_s: dict[str, float] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     tells_starts: bool = True
+    disturbance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

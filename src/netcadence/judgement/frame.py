@@ -21,6 +21,7 @@ _FACTS = {
     "error_reason": "object",
     "start_distance_ms": "float64",
     "clocks_agree": "bool",
+    "disturbance": "object",
 }
 
 
@@ -28,11 +29,13 @@ def pairs_frame(record: RunRecord, metrics: Iterable[str]) -> pd.DataFrame:
     """Return the run's pairs: `_FACTS`, then a column for each of `metrics` and for each that was reported.
 
     Values are in the catalogue's units. A figure that is missing is NaN; a pair with an error has an
-    `error_reason`, any other has None. Pods that a pair was never given are None.
+    `error_reason`, any other has None. Pods that a pair was never given are None. What disturbed a run
+    disturbed each of its pairs.
     """
     wanted = set(metrics) | {result.metric for outcome in record.outcomes for result in outcome.results}
     names = [name for name in METRICS if name in wanted]
-    rows = [_facts(outcome) + _figures(outcome, names) for outcome in record.outcomes]
+    disturbance = record.facts.disturbance or None
+    rows = [(*_facts(outcome), disturbance, *_figures(outcome, names)) for outcome in record.outcomes]
     types = _FACTS | dict.fromkeys(names, "float64")
     return pd.DataFrame.from_records(rows, columns=list(types)).astype(types)
 

@@ -84,6 +84,12 @@ def _presence(facts: RunFacts) -> Iterator[Check]:
         "have no result",
         breakdown="error_reason",
     )
+    yield _no_pairs(
+        gxe.ExpectColumnValuesToBeNull(column="disturbance"),
+        "undisturbed",
+        "may have been disturbed",
+        breakdown="disturbance",
+    )
     yield _no_pairs(gxe.ExpectColumnValuesToBeUnique(column="pair_index"), "index_unique", "share an index")
     yield _no_pairs(
         # Pairs that were never placed have no server to share.

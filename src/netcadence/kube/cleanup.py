@@ -28,15 +28,6 @@ def clean_up(run: Run, *, timeout_s: float = _GONE_WITHIN_S) -> bool:
     return _wait_gone(run, timeout_s)
 
 
-def leftovers(run: Run) -> list[str]:
-    """Return what is still there of a run, as `kind/name`."""
-    return [
-        f"{resource.kind}/{item['metadata']['name']}"
-        for resource in (*run.wire.resources, DEPLOYMENT, POD)
-        for item in run.access.list(resource, run.namespace, selector=run.selector)[0]
-    ]
-
-
 def _wait_gone(run: Run, timeout_s: float) -> bool:
     pods, _ = run.access.list(POD, run.namespace, selector=run.selector)
     left = {pod["metadata"]["name"] for pod in pods}

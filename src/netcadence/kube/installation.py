@@ -80,6 +80,23 @@ def install(
         _wait_served(access, resource, namespace)
 
 
+def ensure_namespace(access: Access, namespace: str, manifests: Path) -> None:
+    """Make sure of one namespace alone, such as that of the lease.
+
+    Args:
+        manifests: Folder with `namespace.yaml`.
+
+    Raises:
+        InstallationError: It is being deleted.
+        PermissionMissingError: It is missing, and may not be created.
+    """
+    for body in _documents([manifests / "namespace.yaml"]):
+        part = _Part(NAMESPACE, _placed(body, namespace), None)
+        if not _is_there(access, part):
+            permissions.require(access, namespace, [Permission("create", NAMESPACE)])
+            _create(access, part)
+
+
 def _parts(manifests: Path, namespace: str) -> Iterator[_Part]:
     for pattern in _FILES:
         for body in _documents(sorted(manifests.glob(pattern))):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -36,16 +37,22 @@ class Sighting:
 class Observation:
     """A context manager: on entering it starts to follow a run's objects, on leaving it stops.
 
+    Args:
+        guard: Called again and again while something is waited for; raises what ends the wait.
+
     Attributes:
         requests: The latest sighting by pair index.
         lost: By worker pod name, in words, why it is not the worker that was paired any more.
     """
 
-    def __init__(self, run: Run, workers: tuple[WorkerPod, ...]) -> None:
+    def __init__(
+        self, run: Run, workers: tuple[WorkerPod, ...], *, guard: Callable[[], None] = lambda: None
+    ) -> None:
         self.requests: dict[int, Sighting] = {}
         self.lost: dict[str, str] = {}
         self._run = run
         self._workers = {worker.name: worker for worker in workers}
+        self._guard = guard
         self._queue: queue.SimpleQueue[tuple[Resource, Notice] | NetcadenceError] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
@@ -70,9 +77,10 @@ class Observation:
             Whether anything happened before the deadline.
 
         Raises:
-            NetcadenceError: What stopped a follower, if one could not go on.
+            NetcadenceError: What stopped a follower, if one could not go on, or what the guard found.
         """
         while (remaining_s := deadline - time.monotonic()) > 0:
+            self._guard()
             try:
                 self._take(self._queue.get(timeout=min(_TAKE_S, remaining_s)))
             except queue.Empty:

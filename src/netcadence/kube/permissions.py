@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from netcadence.errors import PermanentError
@@ -22,9 +22,12 @@ from netcadence.kube.resource import (
     ROLE_BINDING,
     RUN,
     SERVICE_ACCOUNT,
+    UPSTREAM_REQUEST,
     Resource,
 )
+from netcadence.kube.wire import Wire
 from netcadence.kube.workers import WORKER
+from netcadence_worker import clusterloader
 
 #: What a person types who may grant rights.
 APPLY: Final = "kubectl apply -k deployments/kubernetes"
@@ -41,24 +44,29 @@ class Permission:
 
     Attributes:
         name: The only object that it is needed for; empty for any.
+        namespace: Where it is needed, if not in the run's namespace.
     """
 
     verb: str
     resource: Resource
     name: str = ""
+    namespace: str = ""
 
     def where(self, namespace: str) -> str:
         """Return the namespace that it is needed in; empty for the whole cluster.
 
         A namespace counts as being in itself.
         """
-        return namespace if self.resource.namespaced or self.resource == NAMESPACE else ""
+        in_one = self.resource.namespaced or self.resource == NAMESPACE
+        return (self.namespace or namespace) if in_one else ""
 
 
 def _permissions(resource: Resource, *verbs: str, names: Iterable[str] = ("",)) -> list[Permission]:
     return [Permission(verb, resource, name) for verb in verbs for name in names]
 
 
+#: What holding the lease takes, and looking whether its holder lives.
+_LEASE: Final = tuple(_permissions(LEASE, "create", "get", "patch", "delete"))
 #: Exactly what `deployments/kubernetes/orchestrator.yaml` grants.
 NEEDED: Final = (
     *_permissions(CRD, "get", names=(f"{REQUEST.plural}.{REQUEST.group}", f"{RUN.plural}.{RUN.group}")),
@@ -71,8 +79,28 @@ NEEDED: Final = (
     *_permissions(REQUEST, "create", "list", "watch"),
     *_permissions(DEPLOYMENT, "create", "list", "delete"),
     *_permissions(POD, "list", "watch"),
-    *_permissions(LEASE, "create", "get", "patch", "delete"),
+    *_LEASE,
 )
+#: What a run needs that speaks ClusterLoader2's wire, in the namespace that this wire is bound to.
+NEEDED_UPSTREAM: Final = (
+    *_permissions(CRD, "get", names=(f"{UPSTREAM_REQUEST.plural}.{UPSTREAM_REQUEST.group}",)),
+    *_permissions(NAMESPACE, "get"),
+    *_permissions(ROLE, "get", names=(clusterloader.ROLE,)),
+    *_permissions(ROLE_BINDING, "get", names=(clusterloader.ROLE,)),
+    *_permissions(NODE, "list"),
+    *_permissions(UPSTREAM_REQUEST, "create", "list", "watch"),
+    *_permissions(DEPLOYMENT, "create", "list", "delete"),
+    *_permissions(POD, "list", "watch"),
+    *_LEASE,
+)
+
+
+def needed(wire: Wire, lease_namespace: str) -> tuple[Permission, ...]:
+    """Return what a run has to be allowed to do that speaks `wire`, and holds the lease of a namespace."""
+    wanted = NEEDED if RUN in wire.resources else NEEDED_UPSTREAM
+    return tuple(
+        replace(each, namespace=lease_namespace) if each.resource == LEASE else each for each in wanted
+    )
 
 
 def require(access: Access, namespace: str, permissions: Iterable[Permission] = NEEDED) -> None:

@@ -13,9 +13,9 @@ import pytest
 from netcadence.embedded import Cluster, Image, Settings
 from netcadence.embedded.processes import ProcessIdentity
 from netcadence.embedded.state import ROOT_VARIABLE
-from netcadence.kube import dispatch
+from netcadence.kube import dispatch, leftovers
 from netcadence.kube.access import Access
-from netcadence.kube.cleanup import clean_up, leftovers
+from netcadence.kube.cleanup import clean_up
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.installation import install
 from netcadence.kube.run import Run
@@ -101,7 +101,7 @@ def new_run(access, until):
     yield new_run
     for run in begun:
         assert clean_up(run)
-        until(lambda run=run: leftovers(run) == [])
+        until(lambda run=run: not leftovers.of(run))
 
 
 _numbers = itertools.count()

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from netcadence.kube import dispatch
-from netcadence.kube.cleanup import clean_up, leftovers
+from netcadence.kube import dispatch, leftovers
+from netcadence.kube.cleanup import clean_up
 from netcadence.kube.collection import collect, conclude
 from netcadence.kube.observation import Observation
 from netcadence.kube.resource import REQUEST
@@ -140,7 +140,7 @@ def test_a_worker_that_says_nothing_is_a_missing_result_after_the_deadline(fired
 def test_cleaning_up_leaves_nothing_and_is_harmless_twice(fired):
     run, _, _, outcomes = fired()
     outcomes()
-    assert len(leftovers(run)) == 5
+    assert len(leftovers.of(run)) == 5
     assert clean_up(run)
     assert clean_up(run)
 

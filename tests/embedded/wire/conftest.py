@@ -10,8 +10,9 @@ import pytest
 
 from netcadence.embedded import Cluster, Image, Settings
 from netcadence.embedded.state import ROOT_VARIABLE
+from netcadence.kube import leftovers
 from netcadence.kube.access import Access
-from netcadence.kube.cleanup import clean_up, leftovers
+from netcadence.kube.cleanup import clean_up
 from netcadence.kube.conduct import conduct_of
 from netcadence.kube.run import Run
 from netcadence.kube.wire import CLUSTERLOADER
@@ -69,4 +70,4 @@ def new_run(access, until):
     yield new_run
     for run in begun:
         assert clean_up(run)
-        until(lambda run=run: leftovers(run) == [])
+        until(lambda run=run: not leftovers.of(run))

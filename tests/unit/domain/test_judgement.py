@@ -313,11 +313,21 @@ def test_the_docs_page_links_to_no_page_that_is_not_there(make_record, judge):
     assert all(link.startswith(("#", "data:")) for link in links)
 
 
+def test_a_disturbed_run_is_invalid_however_good_its_figures_are(make_record, judge):
+    record = make_record("tcp-1:1")
+    record = replace(record, facts=replace(record.facts, disturbance="another run measured beside this one"))
+    judged = judge(record)
+    assert judged.verdict is Verdict.INVALID
+    assert offences(judged) == {("undisturbed", "")}
+    assert "another run measured beside this one" in found(judged, "undisturbed").detail
+
+
 def test_where_nothing_was_measured_nothing_is_said_of_figures(make_record, judge):
     judged = judge(make_record("tcp-1:1", change=lose(0)))
     assert {each.requirement for each in judged.findings if each.suite == "data"} == {
         "pairs_planned",
         "pairs_measured",
+        "undisturbed",
         "index_unique",
         "listener_unique",
     }

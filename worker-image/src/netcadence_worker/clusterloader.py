@@ -25,6 +25,8 @@ KIND: Final = "NetworkTestRequest"
 #: Its worker looks nowhere else.
 NAMESPACE: Final = "netperf"
 DEPLOYMENT: Final = "worker"
+#: Role, and its binding, of the workers that we make for this wire.
+ROLE: Final = "clusterloader-worker"
 POD_LABELS: Final[Mapping[str, str]] = {"group": "network", "name": "worker"}
 IMAGE: Final = "gcr.io/k8s-testimages/netperfbenchmark:0.3"
 #: The argument that carries further arguments of iperf's UDP client.

@@ -1,0 +1,41 @@
+"""Flow `housekeeping`: remove from a cluster what killed runs have left, as `netcadence clean` does."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from prefect import flow
+
+from netcadence.kube import wire as wires
+from netcadence.kube.access import Access
+from netcadence.kube.leftovers import Cleaning
+from tasks.clean_up import remove_leftovers
+from tasks.report import report_cleaning
+
+
+@flow(name="housekeeping", flow_run_name="housekeeping {cluster}", validate_parameters=False)
+def housekeeping(
+    *,
+    cluster: str | None = None,
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    namespace: str = "",
+    wire: str = wires.NETCADENCE.name,
+    lease_namespace: str = wires.DEFAULT_NAMESPACE,
+) -> Cleaning:
+    """Remove what runs have left that live no longer; what a living run has made stays.
+
+    Args:
+        cluster: Name under which the artifact is kept; by default the kubeconfig's name of the cluster.
+        kubeconfig: By default KUBECONFIG, then ~/.kube/config, then the pod's own service account.
+        context: Context of the kubeconfig; by default the current one.
+        namespace: Where the runs' workers and requests were made; by default `netcadence`, or the wire's own.
+        wire: Whose custom resource they used: `netcadence` or `clusterloader`.
+        lease_namespace: Where the runs' lease is.
+    """
+    spoken = wires.find(wire)
+    with closing(Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)) as access:
+        done = remove_leftovers(access, spoken.place(namespace), spoken, lease_namespace)
+        report_cleaning(done, access.cluster)
+    return done

@@ -1,0 +1,143 @@
+"""What runs have left on a cluster, and removing it: of runs that live no longer, and of nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+from netcadence.kube import lease
+from netcadence.kube.access import Access
+from netcadence.kube.errors import ApiRefusedError
+from netcadence.kube.lease import ClusterBusyError
+from netcadence.kube.resource import CRD, DEPLOYMENT, POD, RUN, Resource
+from netcadence.kube.run import Run
+from netcadence.kube.wire import Wire
+from netcadence_worker.contract import RUN_LABEL
+
+_GONE_WITHIN_S: Final = 60.0
+_LOOK_S: Final = 0.2
+#: Everything else that a run makes belongs to one of these and goes with it. Workers are told first.
+_ROOTS: Final = (DEPLOYMENT, RUN)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """One object that carries the id of the run that made it."""
+
+    resource: Resource
+    name: str
+    uid: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"{self.resource.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What became of a cluster's leftovers.
+
+    Attributes:
+        alive: The run that holds the lease and lives; empty where none does. What is its own stays.
+        found: Of runs that live no longer.
+        remaining: Those of them that were still there at the end.
+        lease_of: The run whose abandoned lease was found; empty where there was none.
+    """
+
+    alive: str
+    found: tuple[Leftover, ...]
+    remaining: tuple[Leftover, ...]
+    lease_of: str = ""
+
+
+def of(run: Run) -> tuple[Leftover, ...]:
+    """Return what is still there of a run."""
+    return find(run.access, run.namespace, run.wire, run_id=run.run_id)
+
+
+def find(access: Access, namespace: str, wire: Wire, *, run_id: str = "") -> tuple[Leftover, ...]:
+    """Return the objects of one run, or of all runs, in a namespace."""
+    selector = f"{RUN_LABEL}={run_id}" if run_id else RUN_LABEL
+    return tuple(
+        Leftover(resource, each["metadata"]["name"], each["metadata"]["uid"], _run_id(each["metadata"]))
+        for resource in (*_ROOTS[:1], *_served(access, wire), POD)
+        for each in access.list(resource, namespace, selector=selector)[0]
+    )
+
+
+def clean(
+    access: Access,
+    namespace: str,
+    wire: Wire,
+    *,
+    lease_namespace: str,
+    run_id: str = "",
+    dry_run: bool = False,
+    on_doubt: Callable[[str], None] = lambda _run_id: None,
+    timeout_s: float = _GONE_WITHIN_S,
+) -> Cleaning:
+    """Remove what runs have left that live no longer, and the lease that one of them has left.
+
+    What is found is found before the lease is looked at, so that a run that begins meanwhile is not touched:
+    a run makes nothing before it holds the lease.
+
+    Args:
+        lease_namespace: Where the runs' lease is.
+        run_id: Only what this run has left.
+        dry_run: Find, and remove nothing.
+        on_doubt: Called with the id of the run that holds the lease, where it is not yet certain to live.
+
+    Raises:
+        ClusterBusyError: The run that was named lives.
+    """
+    found = find(access, namespace, wire, run_id=run_id)
+    alive, abandoned = lease.living_holder(access, lease_namespace, on_doubt=on_doubt)
+    if alive and alive == run_id:
+        raise ClusterBusyError(
+            f"Run {run_id} is measuring on cluster {access.cluster}, and removes by itself what it has made; "
+            "stop it with Ctrl-C where it was started, or wait until it is done"
+        )
+    dead = tuple(each for each in found if each.run_id != alive)
+    lease_of = abandoned.run_id if abandoned and run_id in ("", abandoned.run_id) else ""
+    if dry_run:
+        return Cleaning(alive, dead, dead, lease_of)
+    for resource in _ROOTS:
+        for each in dead:
+            if each.resource == resource:
+                access.delete(resource, each.name, namespace, uid=each.uid)
+    remaining = _wait_gone(access, namespace, wire, {each.uid for each in dead}, timeout_s) if dead else ()
+    if abandoned and lease_of:
+        lease.remove(access, lease_namespace, abandoned)
+    return Cleaning(alive, dead, remaining, lease_of)
+
+
+def _served(access: Access, wire: Wire) -> tuple[Resource, ...]:
+    """Return those of the wire's own resources that the cluster knows."""
+
+    def is_defined(resource: Resource) -> bool:
+        try:
+            access.get(CRD, f"{resource.plural}.{resource.group}")
+        except ApiRefusedError as error:
+            if error.is_missing:
+                return False
+            raise
+        return True
+
+    return tuple(resource for resource in wire.resources if is_defined(resource))
+
+
+def _run_id(metadata: dict[str, dict[str, str]]) -> str:
+    return metadata["labels"][RUN_LABEL]
+
+
+def _wait_gone(
+    access: Access, namespace: str, wire: Wire, uids: Collection[str], timeout_s: float
+) -> tuple[Leftover, ...]:
+    until = time.monotonic() + timeout_s
+    while True:
+        left = tuple(each for each in find(access, namespace, wire) if each.uid in uids)
+        if not left or time.monotonic() > until:
+            return left
+        time.sleep(_LOOK_S)

@@ -1,0 +1,24 @@
+"""Permissions: asked for up front, so that a refusal comes before anything is made."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from netcadence.kube import permissions
+from netcadence.kube.run import Run
+from tasks.progress import listener
+from tasks.retry import if_transient
+
+
+@task(
+    name="permissions",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=2,
+    retry_condition_fn=if_transient,
+)
+def require(run: Run, lease_namespace: str) -> None:
+    """Make sure that the identity in use may do all that the run will do."""
+    listener().step("asking for permissions")
+    permissions.require(run.access, run.namespace, permissions.needed(run.wire, lease_namespace))
