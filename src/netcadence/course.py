@@ -68,7 +68,7 @@ class Course:
     def hold(self, reason: Reason, error: BaseException | str) -> None:
         """Keep the first reason why the run could not go on."""
         if self.trouble is None:
-            self.trouble = ReportedError(reason=reason, message=str(error)[:4_096])
+            self.trouble = ReportedError.of(reason, str(error))
 
     def disturb(self, error: BaseException) -> None:
         """Keep why nothing that was measured counts, whatever its figures are."""

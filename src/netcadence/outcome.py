@@ -8,8 +8,6 @@ from netcadence.pair import Pair
 from netcadence.record import PairOutcome
 from netcadence_worker.contract import Phase, Reason, ReportedError, RequestStatus, Role, SideStatus
 
-_LONGEST = 4_096
-
 
 def is_settled(status: RequestStatus) -> bool:
     """Tell whether both workers have said their last word on a request."""
@@ -80,7 +78,7 @@ def _cause(
     status: RequestStatus, lost: tuple[Role, str] | None, otherwise: ReportedError | None
 ) -> ReportedError:
     if lost:
-        return ReportedError(reason=Reason.POD_LOST, message=f"{lost[0]}: {lost[1]}"[:_LONGEST])
+        return ReportedError.of(Reason.POD_LOST, f"{lost[0]}: {lost[1]}")
     errors = sorted(
         (
             (side.error.reason is Reason.PEER_FAILED, _instant(side), f"{role}: ", side.error)
@@ -91,11 +89,11 @@ def _cause(
     )
     if errors:
         *_, role, error = errors[0]
-        return ReportedError(reason=error.reason, message=f"{role}{error.message}"[:_LONGEST])
+        return ReportedError.of(error.reason, f"{role}{error.message}")
     if status.error:
         return status.error
-    return otherwise or ReportedError(
-        reason=Reason.RESULT_MISSING, message=f"no report in time; last seen: {_last_seen(status)}"
+    return otherwise or ReportedError.of(
+        Reason.RESULT_MISSING, f"no report in time; last seen: {_last_seen(status)}"
     )
 
 

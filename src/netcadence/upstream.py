@@ -120,6 +120,6 @@ def _marks(values: dict[str, float]) -> tuple[Mark, ...]:
 
 
 def _failed(reason: Reason, message: str) -> RequestStatus:
-    error = ReportedError(reason=reason, message=message[:4_096])
+    error = ReportedError.of(reason, message)
     side = SideStatus(phase=Phase.FAILED)
     return RequestStatus(phase=Phase.FAILED, client=side, server=side, error=error)

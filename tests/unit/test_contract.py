@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from netcadence.embedded.api.schema import Schema
+from netcadence_worker.clusterloader import UpstreamSpec
 from netcadence_worker.contract import (
     Mark,
     Phase,
     Protocol,
     Reason,
+    ReportedError,
     RequestSpec,
     RequestStatus,
     Result,
@@ -79,7 +82,11 @@ HOSTILE = [
     *(None, True, -1, 0, 1, 0.5, 10**18, float("1e300"), [], {}, [1], {"a": 1}),
     *("", "x", "Armed", "TCP", "iperf", "; rm -rf /", "$(id)", "a b", "-s", "../../etc/passwd", "a\nb", "é"),
     *("x" * 64, "x" * 5_000, "worker-a\n", "198.18.0.2", "::1", "fe80::1%eth0", "2026-01-31T12:00:00Z"),
+    *(float("nan"), float("inf"), 2**63, "\0", "\u0661", "1700000000", "0999-01-31T12:00:00.000000Z"),
 ]
+#: How a text is bounded: whole, and out of characters that are named or lie between two that are.
+ASCII_PATTERN = re.compile(r"\^[ -~]+\$")
+WIDE = re.compile(r"\[\^|\\[dDwWsSpP]|(?<!\[)(?<!\\)\.[*+?{]")
 
 
 def schema_of(plural, part):
@@ -168,6 +175,83 @@ def test_a_hostile_request_that_the_schema_lets_pass_is_harmless_or_refused_by_t
         assert not any(text.startswith("-") for text in texts)
 
 
+def unbounded(node, definitions, path):
+    """Yield the places of a JSON schema at which something of any size, or of any characters, may stand."""
+    node = definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    for each in node.get("anyOf", ()):
+        yield from unbounded(each, definitions, path)
+    if "anyOf" not in node and not is_bounded(node):
+        yield path
+    below = [*node.get("properties", {}).items(), *node.get("patternProperties", {}).items()]
+    below += [("*", node.get("additionalProperties")), ("[]", node.get("items"))]
+    for name, child in below:
+        if isinstance(child, dict):
+            yield from unbounded(child, definitions, f"{path}.{name}")
+
+
+def is_bounded(node):
+    """Tell whether a node itself, whatever is below it, bounds what may stand there."""
+    if "enum" in node or "const" in node:
+        return True
+    match node.get("type"):
+        case "string":
+            pattern = node.get("pattern", "")
+            return "maxLength" in node and bool(ASCII_PATTERN.fullmatch(pattern)) and not WIDE.search(pattern)
+        case "integer" | "number":
+            return "minimum" in node and "maximum" in node
+        case "array":
+            return "maxItems" in node and "items" in node
+        case "object":
+            is_map = isinstance(node.get("additionalProperties"), dict) or "patternProperties" in node
+            return "maxProperties" in node if is_map else "properties" in node
+    return node.get("type") in ("boolean", "null")
+
+
+@pytest.mark.parametrize("plural", ["networktestrequests", "networktestruns"])
+def test_nothing_in_a_definition_is_unbounded(plural):
+    """Whoever may create a request or patch a status can bring neither size nor characters of any kind."""
+    definition = yaml.safe_load((CRDS / f"{plural}.yaml").read_text())
+    root = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    parts = root.keys() - {"apiVersion", "kind", "metadata"}
+    assert [place for part in parts for place in unbounded(root[part], {}, part)] == []
+
+
+@pytest.mark.parametrize("model", [RequestSpec, RequestStatus, RunSpec, UpstreamSpec])
+def test_nothing_in_a_model_is_unbounded(model):
+    """The worker believes the definition no more than anybody who wrote past it."""
+    schema = model.model_json_schema()
+    assert list(unbounded(schema, schema.get("$defs", {}), model.__name__)) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_found"),
+    [
+        ({"type": "string", "maxLength": 9, "pattern": "^[a-z]*$"}, False),
+        ({"type": "string", "maxLength": 9}, True),
+        ({"type": "string", "pattern": "^[a-z]*$"}, True),
+        ({"type": "string", "maxLength": 9, "pattern": r"^\d+$"}, True),
+        ({"type": "string", "maxLength": 9, "pattern": "^[^a]+$"}, True),
+        ({"type": "string", "maxLength": 9, "pattern": "^a.*$"}, True),
+        ({"type": "string", "maxLength": 9, "pattern": "[a-z]+"}, True),
+        ({"type": "integer", "minimum": 0}, True),
+        ({"type": "array", "items": {"type": "boolean"}}, True),
+        ({"type": "object"}, True),
+        ({"type": "object", "additionalProperties": {"type": "boolean"}}, True),
+        ({"x-kubernetes-preserve-unknown-fields": True}, True),
+    ],
+)
+def test_what_looks_for_the_unbounded_finds_it(schema, is_found):
+    """The two tests above can fail."""
+    assert bool(list(unbounded(schema, {}, ""))) is is_found
+
+
+@given(text=st.text(max_size=10_000))
+def test_an_error_can_be_made_of_any_text(text):
+    """Whatever a tool or a stranger has said, the report of it is accepted."""
+    error = ReportedError.of(Reason.TOOL_FAILED, text).model_dump(mode="json")
+    assert not refusals(schema_of("networktestrequests", "status"), "status", {"error": error})
+
+
 @pytest.mark.parametrize("enumeration", [Phase, Protocol, Tool, Reason, Mark])
 def test_the_schema_lists_exactly_the_members_of_each_enumeration(enumeration):
     """A new reason or mark cannot be forgotten on one side."""
@@ -211,6 +295,12 @@ def test_a_result_carries_the_catalogue_s_unit():
         ({"serverPodIP": "999.1.1.1"}, "serverPodIP"),
         ({"duration": 0}, "duration"),
         ({"extra": 1}, "extra"),
+        ({"serverPodName": "worker-a"}, "the same pod"),
+        ({"port": 5302}, "the worker's own"),
+        *[
+            ({"serverPodIP": address}, "no pod has")
+            for address in ("::", "169.254.169.254", "fe80::1", "224.0.0.1", "::ffff:127.0.0.1")
+        ],
     ],
 )
 def test_a_request_that_contradicts_itself_is_refused_with_the_field(change, words):

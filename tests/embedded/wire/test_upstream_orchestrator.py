@@ -108,10 +108,20 @@ def test_one_update_brings_all_figures_one_test_after_another_on_the_same_pods(a
     assert access.get(UPSTREAM_REQUEST, "network-test-0", NETPERF)["metadata"]["generation"] <= 2
 
 
-def test_a_request_that_is_not_acceptable_is_answered_with_a_sentence(measured):
-    status = measured("TCP", serverPodIP="nowhere")["status"]
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("serverPodIP", "nowhere"),
+        ("serverPodIP", "127.0.0.1"),
+        ("serverPodIP", "$(reboot)"),
+        ("duration", 10**9),
+        ("clientStartTimestamp", 10**18),
+    ],
+)
+def test_a_request_that_is_not_acceptable_is_answered_with_a_sentence(measured, field, value):
+    status = measured("TCP", **{field: value})["status"]
     assert status["metrics"] == []
-    assert status["error"].startswith("RequestRejected: spec.serverPodIP")
+    assert status["error"].startswith(f"RequestRejected: spec.{field}")
 
 
 def test_what_its_schema_does_not_know_is_pruned_and_what_it_requires_is_asked_for(access, pods):

@@ -11,9 +11,9 @@ from netcadence.record import Finding, Judgement, PairOutcome, RunFacts, RunReco
 from netcadence_worker.contract import Mark, Reason, ReportedError, Result, Role, Tool, ToolVersion
 
 STARTED_AT = datetime(2026, 1, 31, 3, 30, 0, 123456, tzinfo=UTC)
-REFUSED = ReportedError(
-    reason=Reason.CONNECTION_REFUSED,
-    message="iperf said:\none\ntwo\nthree\n\x1b[31mconnect [failed]: Connection refused\x1b[0m\x07\n",
+REFUSED = ReportedError.of(
+    Reason.CONNECTION_REFUSED,
+    "iperf said:\none\ntwo\nthree\n\x1b[31mconnect [failed]: Connection refused\x1b[0m\x07\n",
 )
 LOST = ReportedError(reason=Reason.POD_LOST, message="pod w-9 is gone | evicted")
 

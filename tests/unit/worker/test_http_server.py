@@ -16,7 +16,7 @@ PORT = 5301
 def test_answers_ok_as_json_and_keeps_the_connection(address):
     """Several requests of one connection are answered, in HTTP/1.1."""
     host = address()
-    with TrafficServers().serving(host, PORT):
+    with TrafficServers().serving(host, PORT, "uid-1"):
         connection = http.client.HTTPConnection(host, PORT, timeout=5)
         for _ in range(3):
             connection.request("GET", "/test")
@@ -25,28 +25,32 @@ def test_answers_ok_as_json_and_keeps_the_connection(address):
             assert response.getheader("Content-Type") == "application/json"
             assert json.loads(response.read()) == "ok"
         connection.request("GET", "/other")
-        assert connection.getresponse().status == 404
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (404, b'"not found"')
         connection.close()
 
 
 def test_is_shared_and_ends_with_its_last_user(address, http_get):
-    """Two requests on one port share a server; it goes with the second."""
+    """Two requests on one port share a server, which says whom it serves; it goes with the second."""
     host, servers = address(), TrafficServers()
-    with servers.serving(host, PORT):
-        with servers.serving(host, PORT):
+    with servers.serving(host, PORT, "uid-1"):
+        with servers.serving(host, PORT, "uid-2"):
             assert http_get(host, "/test", PORT)[0] == 200
+            assert http_get(host, "/requests/uid-2", PORT) == (200, '"uid-2"')
         assert http_get(host, "/test", PORT)[0] == 200
+        assert http_get(host, "/requests/uid-1", PORT) == (200, '"uid-1"')
+        assert http_get(host, "/requests/uid-2", PORT)[0] == 404
     assert http_get(host, "/test", PORT)[0] == 0
 
 
 def test_taken_port_is_an_error_and_is_not_remembered(address):
     """Who cannot listen says so; later the port can be had."""
     host = address()
-    with TrafficServers().serving(host, PORT):
+    with TrafficServers().serving(host, PORT, "uid-1"):
         second = TrafficServers()
-        with pytest.raises(OSError, match="in use"), second.serving(host, PORT):
+        with pytest.raises(OSError, match="in use"), second.serving(host, PORT, "uid-2"):
             pass
-    with second.serving(host, PORT):
+    with second.serving(host, PORT, "uid-2"):
         pass
 
 

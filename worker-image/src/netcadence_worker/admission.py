@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,13 +40,16 @@ class Refused:
     failure: FailureError
 
 
-def admit(request: Object, pod_name: str) -> Admitted | Refused | None:
+def admit(request: Object, pod_name: str, pod_ip: str | None = None) -> Admitted | Refused | None:
     """Decide on a request that this process has not seen before.
+
+    Args:
+        pod_ip: The pod's own address, where it is known.
 
     Returns:
         None for a request that is none of this pod's business, or finished, or going away.
     """
-    label = request["metadata"].get("labels", {}).get(POD_LABEL_PREFIX + pod_name)
+    label = (request["metadata"].get("labels") or {}).get(POD_LABEL_PREFIX + pod_name)
     if label not in tuple(Role) or request["metadata"].get("deletionTimestamp"):
         return None
     role = Role(label)
@@ -61,7 +65,7 @@ def admit(request: Object, pod_name: str) -> Admitted | Refused | None:
         spec = RequestSpec.model_validate(content)
     except ValidationError as error:
         return Refused(role, protocol, FailureError(Reason.REQUEST_REJECTED, _told(error)))
-    contradiction = _contradiction(spec, role, pod_name)
+    contradiction = _contradiction(spec, role, pod_name) or _misplaced(spec, role, pod_ip)
     if contradiction:
         return Refused(role, protocol, FailureError(Reason.REQUEST_REJECTED, contradiction))
     return Admitted(role, spec)
@@ -83,6 +87,16 @@ def _contradiction(spec: RequestSpec, role: Role, pod_name: str) -> str | None:
         return f"spec.{role}PodName is {named}, but the request's label says that {pod_name} is the {role}"
     if spec.tool not in _SUPPORTED:
         return f"spec.tool: this worker does not drive {spec.tool}; it drives {', '.join(_SUPPORTED)}"
+    return None
+
+
+def _misplaced(spec: RequestSpec, role: Role, pod_ip: str | None) -> str | None:
+    """Say why an address is not the server's: nobody is to make a worker listen or knock elsewhere."""
+    server, own = (ipaddress.ip_address(text) if text else None for text in (spec.server_pod_ip, pod_ip))
+    if role is Role.SERVER and own is not None and server != own:
+        return f"spec.serverPodIP is {server}, but the address of this pod, the server, is {own}"
+    if server is not None and server.is_loopback and not (own is not None and own.is_loopback):
+        return f"spec.serverPodIP is {server}, which leads from each pod to itself"
     return None
 
 

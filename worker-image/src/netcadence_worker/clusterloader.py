@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from netcadence_worker.contract import PodIP, PodName, Protocol, Role, Tool
+from netcadence_worker.contract import Figure, PodIP, PodName, Protocol, Role, Seconds, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,8 @@ POD_LABELS: Final[Mapping[str, str]] = {"group": "network", "name": "worker"}
 IMAGE: Final = "gcr.io/k8s-testimages/netperfbenchmark:0.3"
 #: The argument that carries further arguments of iperf's UDP client.
 UDP_ARGUMENTS: Final = "--udpClientExtraArguments"
+#: The last second of the year 9999, in Unix time.
+LATEST_START: Final = 253_402_300_799
 #: Users of siege wait up to this many seconds; it is written into the worker.
 SIEGE_DELAY_S: Final = 1.0
 
@@ -57,21 +59,21 @@ class UpstreamSpec(_Edge):
     server_pod_ip: PodIP = Field(alias="serverPodIP")
     protocol: Literal[Protocol.TCP, Protocol.UDP, Protocol.HTTP]
     #: Seconds of traffic.
-    duration: Annotated[int, Field(ge=1)]
+    duration: Annotated[int, Field(ge=1, le=3_600)]
     #: Unix time in whole seconds at which the client starts.
-    client_start_timestamp: Annotated[int, Field(ge=1)]
+    client_start_timestamp: Annotated[int, Field(ge=1, le=LATEST_START)]
     #: Connections that the server waits for; its client never makes more than one.
-    number_of_clients: Annotated[int, Field(ge=1)] = 1
+    number_of_clients: Annotated[int, Field(ge=1, le=2_147_483_647)] = 1
 
 
 class UpstreamStatus(_Edge):
     """What the reporting worker says."""
 
     #: Figures by `metrics.POSITIONS`; empty until there are any.
-    metrics: tuple[float, ...] = ()
-    error: str = ""
+    metrics: Annotated[tuple[Figure, ...], Field(max_length=16)] = ()
+    error: Annotated[str, Field(max_length=65_536)] = ""
     #: Seconds by which the reporting worker itself was late.
-    worker_delay: float | None = None
+    worker_delay: Seconds | None = None
 
 
 def request_name(index: int) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FIELDS: Final = {"-b": "bandwidth", "-l": "length", "-w": "window"}
-_AMOUNT: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)([kmgKMG]?)")
+_AMOUNT: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([kmgKMG]?)")
 #: As iperf 2 counts them: small letters by 1000, capitals by 1024.
 _FACTORS: Final = {
     "": 1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
 
@@ -19,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -44,7 +46,11 @@ HEALTH_PORT: Final = 5300
 #: Where a worker answers clock questions (UDP).
 CLOCK_PORT: Final = 5302
 
+#: The ports that a worker itself listens on, by what a request would have to ask for to meet them.
+_OWN_PORTS: Final = {"UDP": CLOCK_PORT, "TCP": HEALTH_PORT, "HTTP": HEALTH_PORT, "GRPC": HEALTH_PORT}
+
 _MICROSECONDS = "%Y-%m-%dT%H:%M:%S.%fZ"
+_INSTANT = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z")
 
 
 def _aware(value: datetime) -> datetime:
@@ -54,7 +60,7 @@ def _aware(value: datetime) -> datetime:
 
 
 def _text_or_datetime(value: object) -> object:
-    if isinstance(value, str | datetime):
+    if isinstance(value, datetime) or (isinstance(value, str) and _INSTANT.fullmatch(value)):
         return value
     raise ValueError("an instant is RFC 3339 text with microseconds, such as 2026-01-31T12:00:00.000001Z")
 
@@ -65,6 +71,7 @@ Instant = Annotated[
     BeforeValidator(_text_or_datetime),
     AfterValidator(_aware),
     PlainSerializer(lambda value: value.strftime(_MICROSECONDS), return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "maxLength": 27, "pattern": f"^{_INSTANT.pattern}$"}),
 ]
 
 
@@ -170,17 +177,34 @@ def reporting_role(protocol: Protocol) -> Role:
 _POD_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 PodName = Annotated[str, Field(min_length=1, max_length=63, pattern=_POD_NAME)]
 RunID = Annotated[str, Field(min_length=1, max_length=53, pattern=_POD_NAME)]
+PodUID = Annotated[str, Field(max_length=64, pattern=r"^[-0-9A-Za-z]*$")]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 
 
-def _ip_address(value: str) -> str:
-    ipaddress.ip_address(value)
+def _pod_address(value: str) -> str:
+    address = ipaddress.ip_address(value)
+    if (
+        address.is_unspecified
+        or address.is_multicast
+        or address.is_link_local
+        or value == "255.255.255.255"
+        or getattr(address, "ipv4_mapped", None) is not None
+    ):
+        raise ValueError(
+            "no pod has an unspecified, broadcast, multicast, link-local or IPv4-mapped address as its own"
+        )
     return value
 
 
+#: An address that a pod can have. Loopback is one on an embedded cluster without network namespaces; a worker
+#: that has another address of its own refuses it.
 PodIP = Annotated[
-    str, Field(min_length=2, max_length=45, pattern=r"^[0-9a-fA-F:.]+$"), AfterValidator(_ip_address)
+    str, Field(min_length=2, max_length=45, pattern=r"^[0-9a-fA-F:.]+$"), AfterValidator(_pod_address)
 ]
+#: A figure in whatever unit: far beyond what any metric of the catalogue takes, so that nothing true is lost.
+Figure = Annotated[float, Field(ge=-1e18, le=1e18, allow_inf_nan=False)]
+#: Seconds between two clocks, either of which may be set to anything between the years 1 and 9999.
+Seconds = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 
 
 class IperfOptions(Strict):
@@ -198,7 +222,7 @@ class SiegeOptions(Strict):
     """Typed options of siege."""
 
     #: Each simulated user waits a random time up to this many seconds between requests; 0 means no wait.
-    delay: Annotated[float, Field(ge=0, le=60)] = 1.0
+    delay: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 1.0
 
 
 class ToolOptions(Strict):
@@ -249,16 +273,44 @@ class RequestSpec(Strict):
                 raise ValueError(f"options.{name} are given, but the tool is {self.tool}")
         return self
 
+    @model_validator(mode="after")
+    def _two_pods_and_a_free_port(self) -> Self:
+        if self.client_pod_name == self.server_pod_name:
+            raise ValueError(f"client and server are the same pod, {self.client_pod_name}")
+        if self.port == _OWN_PORTS[self.protocol]:
+            raise ValueError(f"port {self.port} is the worker's own for {self.protocol}")
+        return self
+
     def pod_name(self, role: Role) -> str:
         return self.client_pod_name if role is Role.CLIENT else self.server_pod_name
+
+
+_LONGEST_MESSAGE: Final = 4_096
+_COLOUR_OR_CONTROL: Final = re.compile(r"\x1b\[[0-?]{0,16}[ -/]{0,4}[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class ReportedError(Strict):
     """Why a side has no result."""
 
     reason: Reason
-    #: What happened, to what, with the tool's last lines.
-    message: Annotated[str, Field(max_length=4_096)]
+    #: What happened, to what, with the tool's last lines: ASCII, for it may hold what anybody has sent.
+    message: Annotated[str, Field(max_length=_LONGEST_MESSAGE, pattern=r"^[\t\n -~]*$")]
+
+    @classmethod
+    def of(cls, reason: Reason, text: str) -> Self:
+        """Make one of any text: its head says what happened, its tail holds the tool's last lines.
+
+        Colours and control characters are left out, what is not ASCII is escaped, and of what is too long the
+        middle is left out.
+        """
+        plain = _COLOUR_OR_CONTROL.sub("", _without_middle(text, 2 * _LONGEST_MESSAGE))
+        escaped = plain.encode("ascii", "backslashreplace").decode("ascii")
+        return cls(reason=reason, message=_without_middle(escaped, _LONGEST_MESSAGE))
+
+
+def _without_middle(text: str, longest: int) -> str:
+    half = longest // 2 - 3
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
 
 
 class ToolVersion(Strict):
@@ -266,7 +318,7 @@ class ToolVersion(Strict):
 
     name: Tool
     #: As the program calls itself, such as 2.1.8.
-    version: Annotated[str, Field(max_length=64)]
+    version: Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")]
 
 
 class ClockReading(Strict):
@@ -275,9 +327,9 @@ class ClockReading(Strict):
     #: Pod whose clock is the reference.
     reference: PodName
     #: Seconds to add to this worker's clock to get the reference's.
-    offset: float
+    offset: Seconds
     #: Half the best exchange's round trip in seconds: the offset is within this of the truth.
-    uncertainty: Annotated[float, Field(ge=0)]
+    uncertainty: Annotated[Seconds, Field(ge=0)]
 
 
 class RawOutput(Strict):
@@ -295,7 +347,7 @@ class SideStatus(Strict):
 
     phase: Phase = Phase.PENDING
     #: The pod that speaks: a restarted pod is another worker.
-    pod_uid: Annotated[str, Field(max_length=64)] | None = Field(default=None, alias="podUID")
+    pod_uid: PodUID | None = Field(default=None, alias="podUID")
     tool: ToolVersion | None = None
     #: Bytes; of the interface that has the pod's address.
     mtu: Annotated[int, Field(ge=68, le=2_147_483_647)] | None = None
@@ -314,27 +366,30 @@ def _known_metric(name: str) -> str:
     return name
 
 
-MetricName = Annotated[str, AfterValidator(_known_metric)]
+MetricName = Annotated[str, Field(max_length=63, pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_known_metric)]
 
 
 class Result(Strict):
     """One figure in the catalogue's unit."""
 
     metric: MetricName
-    value: Annotated[float, Field(allow_inf_nan=False)]
-    unit: Annotated[str, Field(max_length=16)]
+    value: Figure
+    unit: Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9%/]+$")]
 
     @classmethod
     def of(cls, metric: str, value: float) -> Self:
         return cls(metric=metric, value=value, unit=METRICS[metric].unit)
 
 
+_OfTest = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
 class Interval(Strict):
     """Figures of a part of the test; times in seconds since the tool began to count."""
 
-    start: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    end: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    values: dict[MetricName, Annotated[float, Field(allow_inf_nan=False)]]
+    start: _OfTest
+    end: _OfTest
+    values: Annotated[dict[MetricName, Figure], Field(max_length=64)]
 
 
 class RequestStatus(Strict):
@@ -343,13 +398,13 @@ class RequestStatus(Strict):
     phase: Phase = Phase.PENDING
     client: SideStatus | None = None
     server: SideStatus | None = None
-    results: tuple[Result, ...] = ()
+    results: Annotated[tuple[Result, ...], Field(max_length=64)] = ()
     #: The same figures by upstream's positions (`metrics.POSITIONS`).
-    metrics: tuple[float, ...] = ()
+    metrics: Annotated[tuple[Figure, ...], Field(max_length=16)] = ()
     intervals: Annotated[tuple[Interval, ...], Field(max_length=3_700)] = ()
-    marks: tuple[Mark, ...] = ()
+    marks: Annotated[tuple[Mark, ...], Field(max_length=16)] = ()
     #: Seconds from the published start to the start of the client's tool, as the reporting worker knows it.
-    worker_delay: float | None = None
+    worker_delay: Seconds | None = None
     error: ReportedError | None = None
 
     def side(self, role: Role) -> SideStatus:
@@ -374,7 +429,7 @@ class RunSpec(Strict):
     """What all workers of a run watch: publishing a round's start here is one write, seen by all."""
 
     run_id: RunID = Field(alias="runID")
-    scenario: Annotated[str, Field(max_length=63)]
+    scenario: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9.:-]*$")]
     reference: ClockReference | None = None
     starts: Annotated[tuple[RoundStart, ...], Field(max_length=10_000)] = ()
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netcadence_worker.contract import Reason, ReportedError
 
 if TYPE_CHECKING:
     from netcadence_worker.contract import Role
-
-_LONGEST_MESSAGE: Final = 4_096
 
 
 class WithdrawnError(Exception):
@@ -32,17 +30,9 @@ class FailureError(Exception):
     def of_peer(cls, role: Role, error: ReportedError | None) -> FailureError:
         """Make the failure of a side whose other side, the one in `role`, gave up first."""
         told = f"{error.reason}: {error.message}" if error else "it gave no reason"
-        cause = error.model_copy(update={"message": _bounded(f"{role}: {error.message}")}) if error else None
+        cause = ReportedError.of(error.reason, f"{role}: {error.message}") if error else None
         return cls(Reason.PEER_FAILED, f"the {role} failed first: {told}", cause=cause)
 
     def reported(self) -> ReportedError:
         """Return what the request's status says of this."""
-        return ReportedError(reason=self.reason, message=_bounded(str(self)))
-
-
-def _bounded(text: str) -> str:
-    """Cut a long message in its middle: its head says what happened, its tail holds the tool's last lines."""
-    if len(text) <= _LONGEST_MESSAGE:
-        return text
-    half = _LONGEST_MESSAGE // 2 - 3
-    return f"{text[:half]} ... {text[-half:]}"
+        return ReportedError.of(self.reason, str(self))

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.command import HTTP_PATH
+from netcadence_worker.path_check import request_answer, request_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,10 +76,29 @@ class QuietHandler(BaseHTTPRequestHandler):
         """Say nothing: at thousands of requests a second that would be what is measured."""
 
 
+class _TrafficServer(QuietServer):
+    """Serves the requests that use its port.
+
+    Attributes:
+        answers: What is answered by path: to siege, and to clients that ask whether their request is served.
+    """
+
+    def __init__(self, address: str, port: int) -> None:
+        self.answers = {HTTP_PATH: _BODY}
+        super().__init__(address, port, _TrafficHandler)
+
+    @property
+    def is_used(self) -> bool:
+        return len(self.answers) > 1
+
+
 class _TrafficHandler(QuietHandler):
+    server: _TrafficServer
+
     def do_GET(self) -> None:
-        if self.path == HTTP_PATH:
-            self.answer(HTTPStatus.OK, _BODY, "application/json")
+        body = self.server.answers.get(self.path)
+        if body is not None:
+            self.answer(HTTPStatus.OK, body, "application/json")
         else:
             self.answer(HTTPStatus.NOT_FOUND, b'"not found"', "application/json")
 
@@ -88,25 +108,28 @@ class TrafficServers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._serving: dict[tuple[str, int], tuple[QuietServer, int]] = {}
+        self._serving: dict[tuple[str, int], _TrafficServer] = {}
 
     @contextlib.contextmanager
-    def serving(self, address: str, port: int) -> Iterator[None]:
-        """Have a server there for as long as this lasts.
+    def serving(self, address: str, port: int, uid: str) -> Iterator[None]:
+        """Have a server there for a request for as long as this lasts.
+
+        Args:
+            uid: The request's.
 
         Raises:
             OSError: The port is taken or the address is not ours.
         """
-        key = address, port
+        key, path = (address, port), request_path(uid)
         with self._lock:
-            server, users = self._serving.get(key) or (QuietServer(address, port, _TrafficHandler), 0)
-            self._serving[key] = server, users + 1
+            server = self._serving.get(key) or _TrafficServer(address, port)
+            server.answers[path] = request_answer(uid)
+            self._serving[key] = server
         try:
             yield
         finally:
             with self._lock:
-                server, users = self._serving.pop(key)
-                if users > 1:
-                    self._serving[key] = server, users - 1
-                else:
+                del server.answers[path]
+                if not server.is_used:
+                    del self._serving[key]
                     server.close()

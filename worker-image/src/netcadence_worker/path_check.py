@@ -2,7 +2,8 @@
 
 Iperf counts whatever connects as its client, so a check must not meet it. The server's worker therefore
 listens itself first: the client says hello with the request's UID, the server answers, the client confirms.
-Only then does the server hand its port over to iperf.
+Only then does the server hand its port over to iperf. Over HTTP the server says which requests it serves.
+So no traffic is made to anybody who is not a worker of the same request.
 
 Once they have found each other neither side gives up before arming's deadline, however slow the other is: a
 client that lost patience while its server goes on would knock again where iperf listens by then.
@@ -14,13 +15,14 @@ import contextlib
 import errno
 import http.client
 import ipaddress
+import json
 import os
 import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
-from netcadence_worker.command import HTTP_PATH
 from netcadence_worker.contract import Protocol, Reason
 from netcadence_worker.failure import FailureError
 
@@ -68,6 +70,16 @@ class Path:
     def __str__(self) -> str:
         host = f"[{self.server}]" if ":" in self.server else self.server
         return f"{self.protocol} {host}:{self.port}"
+
+
+def request_path(uid: str) -> str:
+    """Return where a server in HTTP says that it serves a request: a client makes traffic to no other."""
+    return f"/requests/{quote(uid, safe='')}"
+
+
+def request_answer(uid: str) -> bytes:
+    """Return what it says there."""
+    return json.dumps(uid).encode()
 
 
 def await_client(path: Path, bell: Bell, until: float) -> None:
@@ -207,17 +219,18 @@ def _try_datagram(path: Path, bell: Bell, until: float) -> None:
 
 def _try_http(path: Path, bell: Bell, until: float) -> None:
     bell.check()
+    place = request_path(path.uid)
     source = (path.source, 0) if path.source else None
     patience_s = max(min(until - time.monotonic(), _ATTEMPT_S), 0.1)
     connection = http.client.HTTPConnection(path.server, path.port, timeout=patience_s, source_address=source)
     try:
-        connection.request("GET", HTTP_PATH)
+        connection.request("GET", place)
         response = connection.getresponse()
         body = response.read(_LONGEST_MESSAGE)
-        if response.status != http.client.OK:
-            raise _UnexpectedAnswerError(f"GET {HTTP_PATH} is answered with {response.status} {body[:40]!r}")
+        if response.status != http.client.OK or body != request_answer(path.uid):
+            raise _UnexpectedAnswerError(f"GET {place} is answered with {response.status} {body[:40]!r}")
     except http.client.HTTPException as error:
-        raise _UnexpectedAnswerError(f"GET {HTTP_PATH} is not answered in HTTP: {error!r}") from error
+        raise _UnexpectedAnswerError(f"GET {place} is not answered in HTTP: {error!r}") from error
     finally:
         connection.close()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
 from netcadence_worker.admission import Admitted, Refused, admit
-from netcadence_worker.contract import RunSpec
+from netcadence_worker.contract import Reason, RunSpec
+from netcadence_worker.failure import FailureError
 from netcadence_worker.http_server import TrafficServers
 from netcadence_worker.interface import mtu_of
 from netcadence_worker.job import START_TOLERANCE_S, Job
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from netcadence_worker.contract import Protocol, Role
     from netcadence_worker.reporter import Reporter
     from netcadence_worker.settings import Settings
+
+#: Requests that are served at the same time, each in a thread; a run asks for far fewer of one worker.
+_MOST_OPEN: Final = 128
 
 
 class Requests:
@@ -84,8 +88,11 @@ class Requests:
         return [task for task in self._tasks.values() if task is not None]
 
     def _begin(self, obj: Object) -> Task | None:
-        decision = admit(obj, self._settings.pod_name)
+        decision = admit(obj, self._settings.pod_name, self._settings.pod_ip)
         name = obj["metadata"]["name"]
+        if isinstance(decision, Admitted) and len(self._open()) >= _MOST_OPEN:
+            full = FailureError(Reason.REQUEST_REJECTED, f"this worker serves {_MOST_OPEN} requests already")
+            decision = Refused(decision.role, decision.spec.protocol, full)
         if isinstance(decision, Refused):
             say(name, f"refused: {decision.failure.reason}: {decision.failure}")
             self._report(name, decision.role, decision.protocol).failed(decision.failure)
@@ -143,6 +150,9 @@ class Runs:
             run = RunSpec.model_validate(obj.get("spec"))
         except ValidationError as error:
             say(name, f"a run that is not understood: {error.errors()[0]['msg']}")
+            return
+        if run.run_id != name:  # names are taken once only: nobody can start the requests of another's run
+            say(name, f"a run that calls itself {run.run_id}: not heeded")
             return
         self._requests.observe_run(name, run)
 

@@ -91,7 +91,7 @@ def _worker_delay_s(situation: Situation) -> float | None:
 def _serve_http(job: Job) -> None:
     spec, situation = job.spec, job.situation
     try:
-        with job.servers.serving(spec.server_pod_ip, spec.port):
+        with job.servers.serving(spec.server_pod_ip, spec.port, job.uid):
             job.report.armed(None, job.read_clock())
             start = job.await_start()
             job.report_running(start)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from netcadence_worker import clusterloader
-from netcadence_worker.contract import PodIP, PodName, Tool
+from netcadence_worker.contract import PodIP, PodName, PodUID, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Settings(BaseModel):
 
     pod_name: PodName = Field(alias="POD_NAME")
     namespace: PodName = Field(alias="POD_NAMESPACE")
-    pod_uid: Annotated[str, Field(max_length=64)] | None = Field(default=None, alias="POD_UID")
+    pod_uid: PodUID | None = Field(default=None, alias="POD_UID")
     #: Own address: servers listen on it, clients send from it. Without one, all addresses are used.
     pod_ip: PodIP | None = Field(default=None, alias="POD_IP")
     api_host: Annotated[str, Field(min_length=1)] = Field(alias="KUBERNETES_SERVICE_HOST")

@@ -10,7 +10,8 @@ import signal
 
 import pytest
 
-from netcadence_worker.contract import REQUESTS, Phase, Reason
+from netcadence_worker.contract import REQUESTS, RUNS, Phase, Reason
+from netcadence_worker.http_server import TrafficServers
 
 UDP = {"protocol": "UDP", "options": {"iperf": {"bandwidth": 8_000_000}}}
 HTTP = {"protocol": "HTTP", "tool": "siege", "port": 5301, "options": {"siege": {"delay": 0.05}}}
@@ -155,3 +156,38 @@ def test_api_server_that_goes_away_in_flight_costs_nothing(api, orchestra):
     status = orchestra.settled()
     assert status.error is None
     assert status.client.started_at >= at
+
+
+def test_nobody_starts_the_requests_of_anothers_run(api, orchestra):
+    """A run counts by its own name: one that calls itself like another publishes no start for it."""
+    orchestra.request()
+    orchestra.armed()
+    start = {"round": 0, "at": "2026-01-31T12:00:00.000000Z"}
+    api.put(RUNS, "intruder", {"runID": "run-1", "scenario": "tcp-1:1", "starts": [start]})
+    at = api.fire()
+    status = orchestra.settled()
+    assert (status.phase, status.error) == (Phase.SUCCEEDED, None)
+    assert status.client.started_at >= at
+
+
+def test_a_client_makes_no_traffic_to_a_web_server_that_is_no_worker(api, orchestra, address):
+    """Whoever answers in HTTP, and is not the worker of this very request, is left alone."""
+    with TrafficServers().serving(stranger := address(), 5301, "another"):
+        api.request("a", client="client", server="nobody", serverPodIP=stranger, armTimeout=1, **HTTP)
+        orchestra.wait(lambda: (side := api.status("a").client) and side.phase.is_final, what="the refusal")
+    error = api.status("a").client.error
+    assert error.reason is Reason.ARM_TIMEOUT
+    assert "is answered with 404" in error.message
+
+
+def test_a_worker_serves_only_so_many_requests_at_once(api, orchestra, address):
+    """A flood of requests is refused beyond a bound: each costs a thread."""
+    server = address()
+    for index in range(129):
+        api.request(f"flood-{index}", client="client", server="nobody", serverPodIP=server, armTimeout=20)
+
+    def refusals():
+        sides = [api.status(f"flood-{index}").client for index in range(129)]
+        return [side.error.message for side in sides if side and side.error]
+
+    assert orchestra.wait(refusals, what="a refusal") == ["this worker serves 128 requests already"]
