@@ -9,6 +9,7 @@ from typing import Final
 
 from netcadence.errors import PermanentError
 from netcadence.kube.access import Access, Object
+from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError
 from netcadence.kube.resource import (
     ACCESS_REVIEW,
     CRD,
@@ -32,10 +33,18 @@ from netcadence_worker import clusterloader
 #: What a person types who may grant rights.
 APPLY: Final = "kubectl apply -k deployments/kubernetes"
 _ASKERS: Final = 8
+#: Seconds that the first question may take. A server that is not there at all is not waited for as one that
+#: is busy in the middle of a run.
+_FIRST_ANSWER_S: Final = 5.0
+_UNAUTHORIZED: Final = 401
 
 
 class PermissionMissingError(PermanentError):
     """The identity in use may not do all that a run has to do; nothing was created."""
+
+
+class ClusterUnusableError(PermanentError):
+    """The API server does not answer, or does not know who asks; nothing was created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +118,10 @@ def require(access: Access, namespace: str, permissions: Iterable[Permission] = 
     Raises:
         PermissionMissingError: Some are missing; the text names verbs, resources and namespace, and how to
             get them.
+        ClusterUnusableError: Nobody answers, or the identity is not known.
     """
     wanted = list(permissions)
+    _meet(access)
     with ThreadPoolExecutor(max_workers=_ASKERS, thread_name_prefix="permissions") as askers:
         granted = list(askers.map(lambda each: _is_granted(access, namespace, each), wanted))
     missing = [each for each, is_granted in zip(wanted, granted, strict=True) if not is_granted]
@@ -121,6 +132,32 @@ def require(access: Access, namespace: str, permissions: Iterable[Permission] = 
         )
 
 
+def _meet(access: Access) -> None:
+    try:
+        access.with_patience(_FIRST_ANSWER_S).create(
+            ACCESS_REVIEW, _review({"verb": "get", "resource": "pods"})
+        )
+    except ApiUnavailableError as error:
+        raise ClusterUnusableError(
+            f"{error}. Is the cluster up, and its address in the kubeconfig right? Nothing was created."
+        ) from error
+    except ApiRefusedError as error:
+        if error.code != _UNAUTHORIZED:
+            raise
+        raise ClusterUnusableError(
+            f"Cluster {access.cluster} does not know the identity in use (401 Unauthorized): its token or "
+            "certificate is wrong or has expired; log in again, or use another context. Nothing was created."
+        ) from error
+
+
+def _review(attributes: dict[str, str]) -> Object:
+    return {
+        "apiVersion": ACCESS_REVIEW.api_version,
+        "kind": ACCESS_REVIEW.kind,
+        "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
+    }
+
+
 def _is_granted(access: Access, namespace: str, permission: Permission) -> bool:
     attributes = {
         "verb": permission.verb,
@@ -129,12 +166,7 @@ def _is_granted(access: Access, namespace: str, permission: Permission) -> bool:
         "namespace": permission.where(namespace),
         "name": permission.name or (namespace if permission.resource == NAMESPACE else ""),
     }
-    body: Object = {
-        "apiVersion": ACCESS_REVIEW.api_version,
-        "kind": ACCESS_REVIEW.kind,
-        "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}},
-    }
-    return bool(access.create(ACCESS_REVIEW, body)["status"]["allowed"])
+    return bool(access.create(ACCESS_REVIEW, _review(attributes))["status"]["allowed"])
 
 
 def _listed(missing: Iterable[Permission], namespace: str) -> str:

@@ -76,7 +76,25 @@ _MESSAGES: Final[dict[str, dict[int, tuple[str, str]]]] = {
     "RoleRef": {1: ("apiGroup", "text"), 2: ("kind", "text"), 3: ("name", "text")},
     "SelfSubjectReview": {1: ("metadata", "ObjectMeta")},
     "SelfSubjectAccessReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "AccessReviewSpec")},
-    "AccessReviewSpec": {1: ("resourceAttributes", "ResourceAttributes")},
+    "AccessReviewSpec": {
+        1: ("resourceAttributes", "ResourceAttributes"),
+        2: ("nonResourceAttributes", "NonResourceAttributes"),
+    },
+    "NonResourceAttributes": {1: ("path", "text"), 2: ("verb", "text")},
+    "SelfSubjectRulesReview": {1: ("metadata", "ObjectMeta"), 2: ("spec", "RulesReviewSpec")},
+    "RulesReviewSpec": {1: ("namespace", "text")},
+    "TokenRequest": {1: ("metadata", "ObjectMeta"), 2: ("spec", "TokenRequestSpec")},
+    "TokenRequestSpec": {
+        1: ("audiences", "[text]"),
+        3: ("boundObjectRef", "BoundObjectReference"),
+        4: ("expirationSeconds", "int"),
+    },
+    "BoundObjectReference": {
+        1: ("kind", "text"),
+        2: ("apiVersion", "text"),
+        3: ("name", "text"),
+        4: ("uid", "text"),
+    },
     "ResourceAttributes": {
         1: ("namespace", "text"),
         2: ("verb", "text"),
@@ -102,6 +120,8 @@ _KEPT_BY_SERVER: Final = {
     "Namespace": (3,),
     "SelfSubjectReview": (2,),
     "SelfSubjectAccessReview": (3,),
+    "SelfSubjectRulesReview": (3,),
+    "TokenRequest": (3,),
     "Unknown": (3, 4),
 }
 

@@ -1,0 +1,116 @@
+"""A new user on a cluster: apply the manifests, run, see the verdict, delete everything."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netcadence.embedded import Cluster, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+NETCADENCE = Path(sys.executable).with_name("netcadence")
+MANIFESTS = "deployments/kubernetes"
+
+
+@pytest.fixture(scope="module")
+def fresh(home, images):
+    """A two-node cluster that netcadence has never seen."""
+    del home
+    with Cluster.up(Settings(name=f"fresh-{os.getpid()}", images=images)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def kubectl(fresh, tmp_path_factory):
+    """Return what runs the real kubectl in the checkout and gives what it printed."""
+    program = shutil.which("kubectl")
+    if program is None:
+        pytest.skip("kubectl is not installed")
+    cache = tmp_path_factory.mktemp("cache")
+
+    def kubectl(*words, kubeconfig=fresh.kubeconfig):
+        line = [program, "--kubeconfig", str(kubeconfig), "--cache-dir", str(cache), *words]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return kubectl
+
+
+@pytest.fixture(scope="module")
+def everything(kubectl):
+    """Return what names every object in the cluster, but events, which tell of what was."""
+
+    def everything():
+        found = set()
+        for resource in kubectl("api-resources", "--verbs=list", "-o", "name").split():
+            if not resource.startswith("events"):
+                lines = kubectl("get", resource, "-A", "--ignore-not-found", "--no-headers", "-o", "name")
+                found |= set(lines.split())
+        return found
+
+    return everything
+
+
+@pytest.fixture
+def run(prefect, fresh, write_scenario, write_sla):
+    """Return what runs a short scenario as a person would, and gives how that ended."""
+    del prefect
+    surroundings = os.environ | {"KUBECONFIG": str(fresh.kubeconfig)}
+    scenario, sla = write_scenario("tcp-1:1"), write_sla(throughput_min_kbytes=1)
+
+    def run(*words):
+        line = [NETCADENCE, "run", str(scenario), "--sla", str(sla), *words]
+        return subprocess.run(
+            line, env=surroundings, capture_output=True, text=True, timeout=100, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def orchestrator(kubectl, tmp_path):
+    """Return what writes the kubeconfig of the orchestrator's own account, with a token made by kubectl."""
+
+    def orchestrator():
+        token = kubectl("create", "token", "netcadence-orchestrator", "-n", "netcadence").strip()
+        own = tmp_path / "orchestrator"
+        own.write_text(re.sub("token: .*", f"token: {token}", kubectl("config", "view", "--raw")))
+        return own
+
+    return orchestrator
+
+
+def test_what_was_applied_serves_both_identities_and_all_of_it_can_be_deleted(
+    kubectl, everything, run, until, orchestrator
+):
+    untouched = everything()
+    kubectl("apply", "-k", MANIFESTS)
+    installed = everything()
+
+    as_admin = run("--context", kubectl("config", "current-context").strip())
+    assert as_admin.returncode == 0, as_admin.stdout + as_admin.stderr
+    assert "PASS" in as_admin.stdout
+    assert everything() == installed
+
+    own = orchestrator()
+    assert "system:serviceaccount:netcadence:netcadence-orchestrator" in kubectl(
+        "auth", "whoami", kubeconfig=own
+    )
+    as_account = run("--kubeconfig", own)
+    assert as_account.returncode == 0, as_account.stdout + as_account.stderr
+    assert everything() == installed
+
+    # Its namespace is deleted first and takes along what is in it.
+    kubectl("delete", "-k", MANIFESTS, "--ignore-not-found")
+
+    def all_is_gone():
+        return everything() == untouched
+
+    until(all_is_gone)
