@@ -13,7 +13,7 @@ from rich.table import Table
 
 from flows.exit_code import ExitCode
 from netcadence.embedded import Cluster, Image, Settings
-from netcadence.scenario import DEFAULT_IMAGE
+from netcadence.worker_pod import DEFAULT_IMAGE
 from netcadence_worker import clusterloader
 
 NetworkChoice = Literal["auto", "namespaces", "loopback"]

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
-_WRITTEN: Final = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kKMGTP]?)")
+_WRITTEN: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kKMGTP]?)")
 _FACTORS: Final = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 _PREFIXES: Final = ("", "k", "M", "G", "T", "P")
 _STEP: Final = 1_000

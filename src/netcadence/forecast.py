@@ -113,9 +113,8 @@ def _links(scenario: Scenario, layout: Layout, sites: Sequence[Site]) -> tuple[L
 
 def _spread(scenario: Scenario, sites: Sequence[Site]) -> list[tuple[str, str]]:
     """Pair workers that are dealt out to the nodes in turn, as far as these have room."""
-    found = sorted(
-        (site for site in sites if not site.closed and scenario.nodes.takes(site)), key=lambda site: site.name
-    )
+    met = sorted((site.facing(scenario.worker.tolerations) for site in sites), key=lambda site: site.name)
+    found = [site for site in met if not site.closed and scenario.nodes.takes(site)]
     left = {site.name: scenario.demand.workers if site.room is None else site.room for site in found}
     turns = (node for turn in range(scenario.demand.workers) for node in left if turn < left[node])
     nodes = islice(turns, scenario.demand.workers)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Final
 
-from netcadence.nodes import NodePair, Nodes, Pool, Site
+from netcadence.nodes import NodePair, Nodes, Pool, Site, Toleration
 from netcadence.pairing import PairingError, Placement, demand
 from netcadence.words import counted
 
@@ -50,12 +50,14 @@ class Wish:
     Attributes:
         name: Whose wish it is, for an error's text, such as the scenario's name.
         pairs: Pairs that measure at the same time.
+        tolerations: Taints of nodes that the workers do not mind.
     """
 
     name: str
     pairs: int
     placement: Placement
     nodes: Nodes
+    tolerations: tuple[Toleration, ...] = ()
 
     @property
     def workers(self) -> int:
@@ -71,7 +73,7 @@ def lay_out(wish: Wish, sites: Sequence[Site]) -> Layout:
     Raises:
         PairingError: The cluster cannot do; the text says how many nodes and workers are missing, and where.
     """
-    known = sorted(sites, key=lambda site: site.name)
+    known = sorted((site.facing(wish.tolerations) for site in sites), key=lambda site: site.name)
     open_ = [site for site in known if not site.closed]
     if wish.nodes.pairs:
         seats = _named_seats(wish, known)

@@ -2,14 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Annotated, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from netcadence import document
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+NodeName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+LabelKey = Annotated[
+    str,
+    Field(
+        max_length=317,
+        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    ),
+]
+_LabelValue = Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
+_Zone = Annotated[str, Field(min_length=1, max_length=63, pattern=_LABEL_VALUE)]
+
+
+#: Taints that keep pods from being put on a node; PreferNoSchedule only asks.
+_HARD: Final = ("NoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """What a node says to pods that are not meant for it."""
+
+    key: str
+    effect: str
+    value: str = ""
+
+    def __str__(self) -> str:
+        """Write the taint as kubectl does, such as `dedicated=db:NoSchedule`."""
+        return f"{self.key}{'=' if self.value else ''}{self.value}:{self.effect}"
+
+
+class Toleration(_Strict):
+    """Taints that a pod does not mind.
+
+    Attributes:
+        key: Of the taint; empty, with `Exists`, for every key.
+        operator: `Equal` for one value, `Exists` for all.
+        effect: Of the taint; empty for every effect.
+    """
+
+    key: Annotated[LabelKey | Literal[""], Field()] = ""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: _LabelValue = ""
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Self:
+        if self.operator == "Exists" and self.value:
+            raise document.RefusalError("value", self.value, "is for Equal; allowed with Exists: none")
+        if self.operator == "Equal" and not self.key:
+            message = "is missing; allowed: a taint's key, or operator Exists for every taint"
+            raise document.RefusalError("key", None, message)
+        return self
+
+    def covers(self, taint: Taint) -> bool:
+        """Tell whether a pod with this toleration does not mind a taint."""
+        return (
+            self.effect in ("", taint.effect)
+            and self.key in ("", taint.key)
+            and (self.operator == "Exists" or self.value == taint.value)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +85,7 @@ class Site:
     Attributes:
         room: Pods that it takes altogether; None where it does not say.
         closed: Why no worker can be put there now, such as `cordoned`; empty where one can.
+        taints: What keeps pods away that do not tolerate it.
     """
 
     name: str
@@ -26,23 +93,16 @@ class Site:
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     room: int | None = None
     closed: str = ""
+    taints: tuple[Taint, ...] = ()
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-NodeName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-_LabelKey = Annotated[
-    str,
-    Field(
-        max_length=317,
-        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
-    ),
-]
-_LabelValue = Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
-_Zone = Annotated[str, Field(min_length=1, max_length=63, pattern=_LABEL_VALUE)]
+    def facing(self, tolerations: Sequence[Toleration]) -> Site:
+        """Return the node as it is for pods that tolerate this: closed where a taint keeps them away."""
+        if self.closed:
+            return self
+        for taint in self.taints:
+            if taint.effect in _HARD and not any(each.covers(taint) for each in tolerations):
+                return replace(self, closed=f"tainted {taint}, which worker.tolerations does not name")
+        return self
 
 
 class Pool(_Strict):
@@ -54,7 +114,7 @@ class Pool(_Strict):
         names: Names of nodes.
     """
 
-    selector: Annotated[dict[_LabelKey, _LabelValue], Field(max_length=32)] = {}
+    selector: Annotated[dict[LabelKey, _LabelValue], Field(max_length=32)] = {}
     zones: Annotated[tuple[_Zone, ...], Field(max_length=64)] = ()
     names: Annotated[tuple[NodeName, ...], Field(max_length=1_000)] = ()
 

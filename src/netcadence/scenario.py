@@ -18,6 +18,7 @@ from netcadence.errors import InvalidInputError
 from netcadence.layout import Wish
 from netcadence.nodes import Nodes
 from netcadence.pairing import Demand, Placement
+from netcadence.worker_pod import WorkerResources
 from netcadence_worker.contract import (
     HTTP_PORT,
     IPERF_PORT,
@@ -29,30 +30,10 @@ from netcadence_worker.contract import (
 )
 
 _SUFFIXES: Final = (".yaml", ".yml")
-#: The worker image where a scenario names none; each wire has its own.
-DEFAULT_IMAGE: Final = "netcadence-worker"
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-_Quantity = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(m|k|M|G|Ki|Mi|Gi)?$")]
-
-
-class WorkerResources(_Strict):
-    """The pods that make the traffic.
-
-    Requests are small, so that a hundred workers fit on a small cluster. There is a memory limit and no CPU
-    limit: a CPU limit throttles the generator and is then measured in place of the network.
-    """
-
-    image: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\w.:/@-]+$")] = DEFAULT_IMAGE
-    cpu_request: _Quantity = "50m"
-    memory_request: _Quantity = "64Mi"
-    memory_limit: _Quantity = "256Mi"
-    #: Seconds until all workers have to be ready; covers pulling the image on every node.
-    ready_timeout_s: Annotated[int, Field(ge=1, le=3_600)] = 180
 
 
 def _default_port(data: Mapping[str, Any]) -> int:
@@ -181,7 +162,7 @@ class Scenario(_Strict):
     @property
     def wish(self) -> Wish:
         """What is wanted of the cluster's nodes."""
-        return Wish(self.name, self.pairs, self.placement, self.nodes)
+        return Wish(self.name, self.pairs, self.placement, self.nodes, self.worker.tolerations)
 
     @property
     def traffic(self) -> Traffic:

@@ -16,10 +16,10 @@ from netcadence.kube.installation import install
 from netcadence.kube.observation import Observation
 from netcadence.kube.resource import DEPLOYMENT
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkerTemplate, container_resources, spread_over_nodes
+from netcadence.kube.workers import WorkerTemplate, container_resources, pod_wishes
 from netcadence.layout import Layout
 from netcadence.pair import Pair
-from netcadence.scenario import DEFAULT_IMAGE
+from netcadence.worker_pod import DEFAULT_IMAGE
 from netcadence_worker import clusterloader, contract
 from netcadence_worker.clusterloader_arguments import udp_argument
 from netcadence_worker.contract import RUN_LABEL
@@ -120,7 +120,6 @@ class _Clusterloader:
             "name": made["metadata"]["name"],
             "uid": made["metadata"]["uid"],
             "controller": True,
-            "blockOwnerDeletion": True,
         }
 
     def arm(
@@ -161,7 +160,7 @@ def _deployment(run: Run, template: WorkerTemplate) -> Object:
     container = {
         "name": "worker",
         "image": image,
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": worker.image_pull_policy.value,
         "args": arguments,
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "resources": container_resources(worker),
@@ -169,7 +168,7 @@ def _deployment(run: Run, template: WorkerTemplate) -> Object:
     }
     pod = {
         "terminationGracePeriodSeconds": 3,
-        "topologySpreadConstraints": [spread_over_nodes(labels)],
+        **pod_wishes(worker, labels),
         "containers": [container],
         "volumes": [{"name": "log", "emptyDir": {}}],
     }

@@ -79,7 +79,6 @@ def create_run(run: Run) -> Object:
         "name": run.run_id,
         "uid": made["metadata"]["uid"],
         "controller": True,
-        "blockOwnerDeletion": True,
     }
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from netcadence import quantity
 from netcadence.kube.access import Access, Object
 from netcadence.kube.resource import NODE
 from netcadence.kube.workers import ZONE_LABEL
-from netcadence.nodes import Site
+from netcadence.nodes import Site, Taint
 from netcadence.record import NodeFacts
 
 #: The embedded cluster's nodes carry this annotation: `namespaces` or `loopback`.
@@ -27,10 +27,6 @@ _CNI_MARKS: Final = {
     "ovn-kubernetes": "k8s.ovn.org",
     "weave": "weave.works",
 }
-_BINARY: Final = {f"{prefix}i": 1024.0**power for power, prefix in enumerate("KMGTP", start=1)}
-_DECIMAL: Final = {"m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
-_SUFFIXES: Final = _BINARY | _DECIMAL
-_QUANTITY: Final = re.compile(rf"(\d+(?:\.\d+)?)({'|'.join(_SUFFIXES)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +84,8 @@ def _node(node: Object) -> NodeFacts:
         kubelet=info.get("kubeletVersion", ""),
         region=labels.get("topology.kubernetes.io/region", ""),
         architecture=info.get("architecture", ""),
-        allocatable_cpu=_quantity(allocatable.get("cpu")),
-        allocatable_memory_bytes=_whole(_quantity(allocatable.get("memory"))),
+        allocatable_cpu=quantity.parse(allocatable.get("cpu")),
+        allocatable_memory_bytes=_whole(quantity.parse(allocatable.get("memory"))),
     )
 
 
@@ -98,13 +94,18 @@ def _site(node: Object) -> Site:
         name=node["metadata"]["name"],
         zone=node["metadata"].get("labels", {}).get(ZONE_LABEL, ""),
         labels=node["metadata"].get("labels", {}),
-        room=_whole(_quantity(node.get("status", {}).get("allocatable", {}).get("pods"))),
+        room=_whole(quantity.parse(node.get("status", {}).get("allocatable", {}).get("pods"))),
         closed=_why_closed(node),
+        taints=tuple(_taint(each) for each in node.get("spec", {}).get("taints") or ()),
     )
 
 
+def _taint(taint: Object) -> Taint:
+    return Taint(key=taint["key"], value=taint.get("value", ""), effect=taint["effect"])
+
+
 def _why_closed(node: Object) -> str:
-    """Say why no pod can be put on a node. Taints are left to the scheduler: they depend on the pod."""
+    """Say why no pod can be put on a node, whatever it tolerates."""
     if node.get("spec", {}).get("unschedulable"):
         return "cordoned"
     conditions = node.get("status", {}).get("conditions", ())
@@ -114,13 +115,7 @@ def _why_closed(node: Object) -> str:
 
 def _processors(node: Object) -> int:
     """Return a node's allocatable processors, parts of one counted as one; 0 where it does not say."""
-    return math.ceil(_quantity(node.get("status", {}).get("allocatable", {}).get("cpu")) or 0)
-
-
-def _quantity(text: object) -> float | None:
-    """Read a Kubernetes quantity, such as `3920m` or `16Gi`; None where there is none that can be read."""
-    match = _QUANTITY.fullmatch(str(text))
-    return float(match[1]) * _SUFFIXES[match[2]] if match else None
+    return math.ceil(quantity.parse(node.get("status", {}).get("allocatable", {}).get("cpu")) or 0)
 
 
 def _whole(number: float | None) -> int | None:

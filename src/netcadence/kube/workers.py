@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from netcadence.errors import PermanentError, TransientError
 from netcadence.kube.access import Object
@@ -14,7 +14,7 @@ from netcadence.kube.resource import DEPLOYMENT, POD
 from netcadence.kube.run import Run
 from netcadence.nodes import Pool
 from netcadence.pair import WorkerPod
-from netcadence.scenario import WorkerResources
+from netcadence.worker_pod import WorkerResources
 from netcadence_worker.contract import HEALTH_PORT, RUN_LABEL
 
 #: Tells the Deployments of one run apart, and their pods.
@@ -111,32 +111,49 @@ def _pod_spec(labels: dict[str, str], template: WorkerTemplate, where: Pool) -> 
         "terminationGracePeriodSeconds": 3,
         "enableServiceLinks": False,
         **({} if where.is_open else {"affinity": {"nodeAffinity": _node_affinity(where)}}),
+        **pod_wishes(template.worker, labels),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": 65532,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "topologySpreadConstraints": [spread_over_nodes(labels)],
         "containers": [_container(template)],
         "volumes": [{"name": "tmp", "emptyDir": {}}],
     }
 
 
-def spread_over_nodes(labels: Mapping[str, str]) -> Object:
-    """Build the wish that pods with such labels be spread; pairing says clearly where they could not be."""
-    return {
-        "maxSkew": 1,
-        "topologyKey": "kubernetes.io/hostname",
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": dict(labels)},
+def pod_wishes(worker: WorkerResources, labels: Mapping[str, str]) -> Object:
+    """Build what a scenario says of its worker pods as a whole; what is left out says nothing.
+
+    Args:
+        labels: Those of the pods that are to be spread.
+    """
+    wishes = {
+        "tolerations": [_without_empty(each.model_dump(mode="json")) for each in worker.tolerations],
+        "priorityClassName": worker.priority_class,
+        "imagePullSecrets": [{"name": name} for name in worker.image_pull_secrets],
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": each.max_skew,
+                "topologyKey": each.topology_key,
+                "whenUnsatisfiable": each.when_unsatisfiable.value,
+                "labelSelector": {"matchLabels": dict(labels)},
+            }
+            for each in worker.topology_spread
+        ],
     }
+    return _without_empty(wishes)
+
+
+def _without_empty(fields: Mapping[str, Any]) -> Object:
+    return {key: value for key, value in fields.items() if value}
 
 
 def container_resources(worker: WorkerResources) -> Object:
     """Build a worker container's requests and limits."""
     return {
         "requests": {"cpu": worker.cpu_request, "memory": worker.memory_request},
-        "limits": {"memory": worker.memory_limit},
+        "limits": {"memory": worker.memory_limit, **({"cpu": worker.cpu_limit} if worker.cpu_limit else {})},
     }
 
 
@@ -157,7 +174,7 @@ def _container(template: WorkerTemplate) -> Object:
     return {
         "name": "worker",
         "image": template.worker.image,
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": template.worker.image_pull_policy.value,
         "env": [
             _field("POD_NAME", "metadata.name"),
             _field("POD_NAMESPACE", "metadata.namespace"),

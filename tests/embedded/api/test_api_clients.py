@@ -256,6 +256,28 @@ def test_kubectl_creates_what_it_sends_as_protobuf(kubectl, api):
     assert api.ask(path).code == 404
 
 
+def test_kubectl_makes_a_token_that_is_its_service_accounts(kubectl, api, namespace):
+    kubectl("create", "-n", namespace, "serviceaccount", "watcher")
+    token = kubectl("create", "token", "watcher", "-n", namespace, "--duration=20m").strip()
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    user = api.ask(path, "POST", review, token=token).body["status"]["userInfo"]
+    assert user["username"] == f"system:serviceaccount:{namespace}:watcher"
+
+
+def test_kubectl_refuses_a_token_that_lives_too_short(kubectl, namespace):
+    kubectl("create", "-n", namespace, "serviceaccount", "hasty")
+    said = kubectl("create", "token", "hasty", "-n", namespace, "--duration=1m", succeeds=False)
+    assert "may not specify a duration less than 10 minutes" in said
+
+
+def test_kubectl_lists_what_one_may_do(kubectl, namespace):
+    header, *rules = kubectl("auth", "can-i", "--list", "-n", namespace).splitlines()
+    assert header.split()[0] == "Resources"
+    assert any(rule.startswith("*.*") for rule in rules)
+    assert "yes" in kubectl("auth", "can-i", "get", "/healthz")
+
+
 @pytest.mark.usefixtures("requests_served")
 def test_kubectl_lists_what_is_served(kubectl):
     listed = kubectl("api-resources", "-o", "name").split()

@@ -20,7 +20,8 @@ from netcadence.kube.facts import cluster_facts
 from netcadence.kube.installation import install
 from netcadence.kube.run import Run
 from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
-from netcadence.scenario import Scenario, WorkerResources
+from netcadence.scenario import Scenario
+from netcadence.worker_pod import WorkerResources
 
 MANIFESTS = Path(__file__).resolve().parents[3] / "deployments" / "kubernetes"
 NAMESPACE = "benchmarks"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netcadence.layout import Wish, lay_out
-from netcadence.nodes import Nodes, Pool, Site
+from netcadence.nodes import Nodes, Pool, Site, Taint, Toleration
 from netcadence.pair import WorkerPod
 from netcadence.pairing import PairingError, Placement, seat
 
@@ -108,3 +108,61 @@ def test_a_node_that_is_too_small_is_named_with_what_it_takes():
 def test_one_zone_is_too_few_for_pairs_that_cross_zones():
     with pytest.raises(PairingError, match=r"needs nodes in two zones; .* 1 node missing outside zone a"):
         lay_out(Wish("mine", 1, Placement.CROSS_ZONE, Nodes()), [Site("n0", "a"), Site("n1", "a")])
+
+
+DEDICATED = Taint("dedicated", "NoSchedule", "db")
+
+
+def two_of_which_one_is(*taints):
+    return [Site("n0", taints=taints), Site("n1")]
+
+
+@pytest.mark.parametrize(
+    ("effect", "written"),
+    [("NoSchedule", "dedicated=db:NoSchedule"), ("NoExecute", "dedicated=db:NoExecute")],
+)
+def test_a_taint_that_is_not_tolerated_closes_a_node_and_is_said(effect, written):
+    wish = Wish("mine", 1, Placement.CROSS_NODE, Nodes())
+    with pytest.raises(
+        PairingError, match=f"n0 is tainted {written}, which worker.tolerations does not name"
+    ):
+        lay_out(wish, two_of_which_one_is(Taint("dedicated", effect, "db")))
+
+
+def test_a_named_node_that_is_tainted_is_refused_with_its_taint():
+    nodes = Nodes(pairs=[{"client_node": "n0", "server_node": "n1"}])
+    with pytest.raises(PairingError, match="n0 is tainted dedicated=db:NoSchedule"):
+        lay_out(Wish("mine", 1, Placement.CROSS_NODE, nodes), two_of_which_one_is(DEDICATED))
+
+
+@pytest.mark.parametrize(
+    "toleration",
+    [
+        {"key": "dedicated", "value": "db"},
+        {"key": "dedicated", "operator": "Exists"},
+        {"operator": "Exists"},
+        {"key": "dedicated", "value": "db", "effect": "NoSchedule"},
+    ],
+)
+def test_a_node_whose_taint_is_tolerated_is_open(toleration):
+    wish = Wish("mine", 1, Placement.CROSS_NODE, Nodes(), (Toleration(**toleration),))
+    (group,) = lay_out(wish, two_of_which_one_is(DEDICATED)).groups
+    assert group.workers == 2
+
+
+@pytest.mark.parametrize(
+    "toleration",
+    [
+        {"key": "dedicated", "value": "web"},
+        {"key": "other", "operator": "Exists"},
+        {"key": "dedicated", "operator": "Exists", "effect": "NoExecute"},
+    ],
+)
+def test_a_toleration_of_something_else_opens_nothing(toleration):
+    assert Site("n0", taints=(DEDICATED,)).facing((Toleration(**toleration),)).closed
+
+
+def test_one_taint_of_two_that_is_not_tolerated_is_enough_and_a_mere_preference_is_none():
+    both = Site("n0", taints=(DEDICATED, Taint("gpu", "NoExecute")))
+    assert "gpu:NoExecute" in both.facing((Toleration(key="dedicated", value="db"),)).closed
+    assert not Site("n0", taints=(Taint("spot", "PreferNoSchedule"),)).facing(()).closed
