@@ -9,13 +9,22 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from netcadence.embedded.network.addresses import BLOCK, PREFIX, Slot
 from netcadence.embedded.network.namespaces import namespaces_of
 from netcadence.kube.access import Access
-from netcadence.kube.resource import NODE
+from netcadence.kube.resource import CRD, NAMESPACE, NODE, ROLE, ROLE_BINDING, SERVICE_ACCOUNT, Resource
 
 NAMESPACES = Path("/run/netns")
+MANIFESTS = Path(__file__).resolve().parents[1] / "deployments" / "kubernetes"
+_RBAC = "rbac.authorization.k8s.io"
+_CLUSTER_ROLE = Resource(_RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
+_CLUSTER_BINDING = Resource(_RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False)
+KINDS = {
+    each.kind: each
+    for each in (CRD, NAMESPACE, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, _CLUSTER_ROLE, _CLUSTER_BINDING)
+}
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +99,58 @@ def networks_left():
         return namespaces & found
 
     return networks_left
+
+
+@pytest.fixture(scope="session")
+def manifests_applied():
+    """Return what puts all that `kubectl apply -k deployments/kubernetes` does into a cluster."""
+
+    def manifests_applied(access):
+        kustomization = yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())
+        namespace = kustomization["namespace"]
+        for file in kustomization["resources"]:
+            for body in yaml.safe_load_all((MANIFESTS / file).read_text()):
+                resource = KINDS[body["kind"]]
+                for subject in body.get("subjects", ()):
+                    subject["namespace"] = namespace
+                access.create(resource, body, namespace if resource.namespaced else None)
+        return namespace
+
+    return manifests_applied
+
+
+@pytest.fixture(scope="session")
+def kubeconfig_of(tmp_path_factory):
+    """Return what makes a kubeconfig with a token that the API server issues for a service account."""
+
+    def kubeconfig_of(cluster, namespace, account):
+        config = yaml.safe_load(cluster.kubeconfig.read_text())
+        with contextlib.closing(Access.connect(kubeconfig=cluster.kubeconfig)) as access:
+            token = access.create(
+                Resource("", "v1", f"serviceaccounts/{account}/token", "TokenRequest"),
+                {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
+                namespace,
+            )["status"]["token"]
+        config["users"][0]["user"] = {"token": token}
+        file = tmp_path_factory.mktemp(account) / "kubeconfig"
+        file.write_text(yaml.safe_dump(config))
+        return file
+
+    return kubeconfig_of
+
+
+@pytest.fixture(scope="session")
+def granted():
+    """Return what reads a manifest's rights: verb, qualified resource, whether in a namespace."""
+
+    def granted(file):
+        return {
+            (verb, f"{resource}.{group}" if group else resource, body["kind"] == "Role")
+            for body in yaml.safe_load_all((MANIFESTS / file).read_text())
+            for rule in body.get("rules", ())
+            for verb in rule["verbs"]
+            for resource in rule["resources"]
+            for group in rule["apiGroups"]
+        }
+
+    return granted

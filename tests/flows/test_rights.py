@@ -1,0 +1,84 @@
+"""A whole run with the rights that the manifests grant and no others: none is missing, none is surplus."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from netcadence.embedded import Cluster, Settings
+from netcadence.kube.access import Access
+from netcadence.kube.lease import Terms, held
+from netcadence.kube.resource import LEASE
+from netcadence.record import Verdict
+
+ORCHESTRATOR, WORKER = "netcadence-orchestrator", "netcadence-worker"
+#: What every cluster lets everybody ask about oneself.
+ABOUT_ONESELF = "authorization.k8s.io"
+
+
+@pytest.fixture(scope="module")
+def lab(home, images):
+    """A cluster on which nobody has done anything yet."""
+    del home
+    with Cluster.up(Settings(name=f"rights-{os.getpid()}", images=images)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def namespace(lab, manifests_applied):
+    with contextlib.closing(Access.connect(kubeconfig=lab.kubeconfig)) as access:
+        return manifests_applied(access)
+
+
+@pytest.fixture(scope="module")
+def orchestrator(lab, namespace, kubeconfig_of):
+    """The kubeconfig of who may do what `orchestrator.yaml` says."""
+    return kubeconfig_of(lab, namespace, ORCHESTRATOR)
+
+
+@pytest.fixture(scope="module")
+def state(measure, write_scenario, orchestrator):
+    """The final state of a run under that account, its workers under theirs."""
+    scenario = write_scenario("tcp-1:1", rounds=2)
+    return measure(scenario, on=SimpleNamespace(kubeconfig=orchestrator))
+
+
+@pytest.fixture(scope="module")
+def tenancy(namespace, orchestrator, used_by, until):
+    """The lease taken, renewed and given back by the account, as `netcadence.kube.lease` does it."""
+    with contextlib.closing(Access.connect(kubeconfig=orchestrator)) as access:
+        with held(access, namespace, "one", terms=Terms(duration_s=2, renew_s=0.1)):
+            until(lambda: ("patch", LEASE.qualified, True) in used_by(ORCHESTRATOR))
+        until(lambda: ("delete", LEASE.qualified, True) in used_by(ORCHESTRATOR))
+
+
+@pytest.fixture(scope="module")
+def used_by(lab, namespace):
+    """Return what lists the rights that an account has used, as `granted` those of a manifest."""
+
+    def used_by(account):
+        with contextlib.closing(Access.connect(kubeconfig=lab.kubeconfig)) as access:
+            uses = access.raw("/embedded/v1/uses")["uses"]
+        user = f"system:serviceaccount:{namespace}:{account}"
+        return {
+            (each["verb"], f"{each['resource']}.{each['group']}".rstrip("."), bool(each["namespace"]))
+            for each in uses
+            if each["user"] == user and each["group"] != ABOUT_ONESELF
+        }
+
+    return used_by
+
+
+def test_a_run_under_the_orchestrators_own_account_passes(state):
+    assert state.result().judgement.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("account", [ORCHESTRATOR, WORKER])
+def test_each_right_that_is_granted_is_used_and_each_that_is_used_is_granted(
+    account, granted, used_by, state, tenancy
+):
+    del state, tenancy
+    assert used_by(account) == granted(f"{account.removeprefix('netcadence-')}.yaml")
