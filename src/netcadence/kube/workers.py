@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from netcadence.errors import PermanentError, TransientError
 from netcadence.kube.access import Object
-from netcadence.kube.follow import Change, follow
+from netcadence.kube.follow import Change, Notice, follow
 from netcadence.kube.resource import DEPLOYMENT, POD
 from netcadence.kube.run import Run
 from netcadence.nodes import Pool
@@ -37,8 +37,12 @@ _HOPELESS: Final = frozenset(
 )
 
 
+#: While pods are missing, how often it is looked whether they are refused.
+_LOOK_S: Final = 1.0
+
+
 class WorkersFailedError(PermanentError):
-    """A worker will not become ready; the text is the pod's own message."""
+    """A worker will not become ready; the text is the pod's own message, or the API server's."""
 
 
 class WorkersLateError(TransientError):
@@ -234,13 +238,14 @@ def wait_ready(
         on_progress: Called with the number ready and the number wanted at each change.
 
     Raises:
-        WorkersFailedError: A pod said that it cannot start, at once with its own message.
+        WorkersFailedError: A pod said that it cannot start, or the API server refuses to make it; at once
+            with the message of that.
         WorkersLateError: Time ran out.
     """
     pods: dict[str, Object] = {}
     ready: dict[str, Object] = {}
     deadline = time.monotonic() + timeout_s
-    for notice in follow(run.access, POD, run.namespace, selector=run.selector, deadline=deadline):
+    for notice in _pods_of(run, pods, replicas, deadline):
         if notice.change is Change.GONE:
             pods.pop(notice.name, None)
             ready.pop(notice.name, None)
@@ -256,6 +261,31 @@ def wait_ready(
         if len(ready) >= replicas:
             return tuple(sorted(_worker(pod, zones or {}) for pod in ready.values()))
     raise WorkersLateError(_late(pods, ready, replicas, timeout_s))
+
+
+def _pods_of(run: Run, pods: Mapping[str, Object], replicas: int, deadline: float) -> Iterator[Notice]:
+    """Follow a run's pods; while some are missing, look now and then whether they are refused.
+
+    Args:
+        pods: Those that the caller knows of by now, by name.
+    """
+    while time.monotonic() < deadline:
+        until = deadline if len(pods) >= replicas else min(deadline, time.monotonic() + _LOOK_S)
+        known = list(pods.values())
+        yield from follow(run.access, POD, run.namespace, selector=run.selector, known=known, deadline=until)
+        if len(pods) < replicas:
+            _require_admitted(run)
+
+
+def _require_admitted(run: Run) -> None:
+    """Raise the API server's own words if it refuses the pods: by Pod Security, a quota or a webhook."""
+    for deployment in run.access.list(DEPLOYMENT, run.namespace, selector=run.selector)[0]:
+        for condition in deployment.get("status", {}).get("conditions", ()):
+            if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+                raise WorkersFailedError(
+                    f"Workers of Deployment {deployment['metadata']['name']} cannot be made: "
+                    f"{condition.get('reason', '')}: {condition.get('message', '')}"
+                )
 
 
 def is_ready(pod: Object) -> bool:

@@ -112,10 +112,12 @@ _numbers = itertools.count()
 def deployed(new_run):
     """Return what begins a run and deploys its workers, without waiting for them; gives run and owner."""
 
-    def deployed(*, workers=None, image="netcadence-worker", tools=("iperf",), access=None, **fields):
+    def deployed(
+        *, workers=None, image="netcadence-worker", tools=("iperf",), access=None, worker=None, **fields
+    ):
         run = new_run(**({"access": access} if access else {}), **fields)
         owner = dispatch.create_run(run)
-        template = WorkerTemplate(WorkerResources(image=image), tools)
+        template = WorkerTemplate(WorkerResources(image=image, **(worker or {})), tools)
         deploy(run, replicas=workers or run.scenario.demand.workers, template=template, owner=owner)
         return run, owner
 

@@ -38,7 +38,7 @@ def measured(wide, new_run):
         facts = cluster_facts(wide)
         layout = lay_out(run.scenario.wish, facts.sites)
         owner = dispatch.create_run(run)
-        template = WorkerTemplate(tools=("iperf",))
+        template = WorkerTemplate(run.scenario.worker, ("iperf",))
         for number, group in enumerate(layout.groups):
             deploy(
                 run,
@@ -125,3 +125,29 @@ def test_a_cordoned_node_is_passed_over_and_named(wide, new_run):
             lay_out(run.scenario.wish, cluster_facts(wide).sites)
     finally:
         wide.patch(NODE, "node-0", {"spec": {"unschedulable": None}})
+
+
+@pytest.fixture
+def dedicated(wide):
+    """A node's name with a taint that keeps pods away while the test lasts."""
+    taint = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
+    wide.patch(NODE, "node-0", {"spec": {"taints": [taint]}})
+    yield "node-0"
+    wide.patch(NODE, "node-0", {"spec": {"taints": None}})
+
+
+def test_a_tainted_node_is_closed_and_its_taint_is_said(wide, new_run, dedicated):
+    run = new_run(access=wide, nodes={"names": [dedicated, "node-1"]})
+    said = f"{dedicated} is tainted dedicated=db:NoSchedule, which worker.tolerations does not name"
+    with pytest.raises(PairingError, match=said):
+        lay_out(run.scenario.wish, cluster_facts(wide).sites)
+
+
+def test_workers_that_tolerate_a_taint_measure_on_its_node(measured, dedicated):
+    worker = {"tolerations": [{"key": "dedicated", "operator": "Exists"}]}
+    outcomes = measured(nodes={"pairs": [{"client_node": dedicated, "server_node": "node-1"}]}, worker=worker)
+    assert nodes_of(outcomes) == [(dedicated, "node-1")]
+
+
+def test_workers_that_are_spread_stay_off_a_tainted_node(measured, dedicated):
+    assert all(dedicated not in pair for pair in nodes_of(measured(clients=3)))

@@ -6,8 +6,14 @@ import time
 
 import pytest
 
+from netcadence.kube.resource import NAMESPACE as NAMESPACE_KIND
+from netcadence.kube.resource import POD, Resource
 from netcadence.kube.workers import WorkersFailedError, WorkersLateError, wait_ready
 
+NAMESPACE = "benchmarks"
+LEVEL = "pod-security.kubernetes.io/enforce"
+QUOTA = Resource("", "v1", "resourcequotas", "ResourceQuota")
+PRIORITY_CLASS = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False)
 #: None of the failures is found out by waiting for this.
 LONG_S = 60
 
@@ -45,6 +51,102 @@ def test_a_worker_without_its_tool_says_which(deployed):
     said = trouble_of(run)
     assert "CrashLoopBackOff (exit code 78): ToolMissing: not on the PATH: fortio" in said
     assert run.workers_name in said
+
+
+@pytest.fixture
+def ruled(access, deployed):
+    """Return what begins a run in a namespace with a rule of its own, gone after the test."""
+    made = []
+
+    def ruled(resource, body, **fields):
+        access.create(resource, body, NAMESPACE)
+        made.append((resource, body["metadata"]["name"]))
+        return deployed(**fields)[0]
+
+    yield ruled
+    for resource, name in made:
+        access.delete(resource, name, NAMESPACE)
+
+
+def quota(**hard):
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": hard}}
+
+
+def test_pods_that_a_quota_refuses_are_reported_in_the_servers_words(ruled):
+    said = trouble_of(ruled(QUOTA, quota(pods="1")))
+    assert "FailedCreate: pods " in said
+    assert "is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1" in said
+
+
+def test_a_quota_that_wants_a_cpu_limit_is_met_by_saying_one(ruled):
+    run = ruled(QUOTA, quota(**{"limits.cpu": "2"}))
+    assert "failed quota: q: must specify limits.cpu for: worker" in trouble_of(run)
+
+
+def test_workers_with_a_cpu_limit_fit_such_a_quota(ruled):
+    run = ruled(QUOTA, quota(**{"limits.cpu": "2"}), worker={"cpu_limit": "500m"})
+    assert len(wait_ready(run, replicas=2, timeout_s=LONG_S)) == 2
+
+
+def test_an_unknown_priority_class_is_reported_in_the_servers_words(deployed):
+    run, _ = deployed(worker={"priority_class": "urgent"})
+    assert "is forbidden: no PriorityClass with name urgent was found" in trouble_of(run)
+
+
+def test_workers_of_a_namespace_with_a_restricted_security_level_are_let_in(access, deployed):
+    access.patch(NAMESPACE_KIND, NAMESPACE, {"metadata": {"labels": {LEVEL: "restricted"}}})
+    run, _ = deployed()
+    assert len(wait_ready(run, replicas=2, timeout_s=LONG_S)) == 2
+
+
+def test_a_pull_secret_that_is_missing_stops_no_pod_whose_image_is_there(access, deployed):
+    worker = {"image_pull_secrets": ["nowhere"], "image_pull_policy": "Never"}
+    run, _ = deployed(worker=worker)
+    assert len(wait_ready(run, replicas=2, timeout_s=LONG_S)) == 2
+    pods, _ = access.list(POD, NAMESPACE, selector=run.selector)
+    assert all(pod["spec"]["imagePullSecrets"] == [{"name": "nowhere"}] for pod in pods)
+
+
+def test_what_the_scenario_says_of_its_workers_is_in_their_pods(access, deployed):
+    access.create(PRIORITY_CLASS, {"metadata": {"name": "calm"}, "value": -5})
+    worker = {
+        "tolerations": [{"key": "dedicated", "value": "bench", "effect": "NoSchedule"}],
+        "priority_class": "calm",
+        "cpu_limit": "2",
+        "cpu_request": "100m",
+        "memory_request": "80Mi",
+        "memory_limit": "300Mi",
+        "topology_spread": [
+            {"topology_key": "topology.kubernetes.io/zone", "when_unsatisfiable": "DoNotSchedule"}
+        ],
+    }
+    run, _ = deployed(worker=worker)
+    wait_ready(run, replicas=2, timeout_s=LONG_S)
+    pods, _ = access.list(POD, NAMESPACE, selector=run.selector)
+    assert len(pods) == 2
+    for pod in pods:
+        spec = pod["spec"]
+        (toleration,), (spread,), (container,) = (
+            spec[key] for key in ("tolerations", "topologySpreadConstraints", "containers")
+        )
+        assert toleration == {
+            "key": "dedicated",
+            "operator": "Equal",
+            "value": "bench",
+            "effect": "NoSchedule",
+        }
+        assert (spec["priorityClassName"], spec["priority"]) == ("calm", -5)
+        assert container["resources"] == {
+            "requests": {"cpu": "100m", "memory": "80Mi"},
+            "limits": {"cpu": "2", "memory": "300Mi"},
+        }
+        assert container["imagePullPolicy"] == "IfNotPresent"
+        assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == (
+            "topology.kubernetes.io/zone",
+            "DoNotSchedule",
+        )
+        assert spread["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    access.delete(PRIORITY_CLASS, "calm")
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from netcadence.errors import InvalidInputError
 from netcadence.kube.collection import collect, conclude
 from netcadence.kube.conduct import conduct_of
 from netcadence.kube.observation import Observation
+from netcadence.kube.resource import DEPLOYMENT, NAMESPACE
 from netcadence.kube.wire import CLUSTERLOADER
-from netcadence.kube.workers import WorkerTemplate, wait_ready
+from netcadence.kube.workers import WorkersFailedError, WorkerTemplate, wait_ready
 from netcadence.layout import Group, Layout
 from netcadence.nodes import Pool
 from netcadence.pairing import plan
@@ -85,3 +86,41 @@ def test_a_worker_that_says_nothing_is_a_missing_result(outcomes):
 def test_a_scenario_that_this_wire_has_no_words_for_is_refused(new_run, fields, said):
     with pytest.raises(InvalidInputError, match=said):
         CLUSTERLOADER.check(new_run(**fields).scenario)
+
+
+def deployed(run):
+    """Make a run's workers, and return what the API server says of their Deployment."""
+    whole = Layout((Group(run.scenario.demand.workers, Pool()),))
+    conduct_of(run).deploy(run, WorkerTemplate(run.scenario.worker), whole)
+    (found,) = run.access.list(DEPLOYMENT, run.namespace)[0]
+    return found
+
+
+def test_what_the_scenario_says_of_its_workers_is_in_their_template(new_run):
+    worker = {
+        "tolerations": [{"operator": "Exists"}],
+        "priority_class": "system-cluster-critical",
+        "image_pull_secrets": ["registry"],
+        "image_pull_policy": "Always",
+        "cpu_limit": "1",
+    }
+    spec = deployed(new_run(worker=worker))["spec"]["template"]["spec"]
+    assert spec["tolerations"] == [{"operator": "Exists"}]
+    assert spec["priorityClassName"] == "system-cluster-critical"
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    assert spec["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname"
+    assert spec["containers"][0]["imagePullPolicy"] == "Always"
+    assert spec["containers"][0]["resources"]["limits"] == {"cpu": "1", "memory": "256Mi"}
+
+
+def test_workers_that_a_restricted_namespace_refuses_end_with_its_words(new_run):
+    run = new_run()
+    level = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    run.access.patch(NAMESPACE, run.namespace, level)
+    deployed(run)
+    try:
+        with pytest.raises(WorkersFailedError, match=r"FailedCreate: .* violates PodSecurity"):
+            wait_ready(run, replicas=2, timeout_s=60)
+    finally:
+        nothing = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": None}}}
+        run.access.patch(NAMESPACE, run.namespace, nothing)

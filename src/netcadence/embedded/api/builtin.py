@@ -70,6 +70,7 @@ BUILTIN: Final = (
         name_rule="label1035",
         default=defaults.service,
     ),
+    ResourceType("", "v1", "resourcequotas", "ResourceQuota", short_names=("quota",), subresources=_STATUS),
     ResourceType("", "v1", "endpoints", "Endpoints", short_names=("ep",)),
     ResourceType(
         "apps",
@@ -96,6 +97,9 @@ BUILTIN: Final = (
         validate=validation.workload,
     ),
     ResourceType("coordination.k8s.io", "v1", "leases", "Lease", validate=validation.lease),
+    ResourceType(
+        "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False, short_names=("pc",)
+    ),
     ResourceType("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"),
     ResourceType(_RBAC, "v1", "roles", "Role", name_rule="path"),
     ResourceType(

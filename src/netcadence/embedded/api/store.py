@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from netcadence.embedded.api.admission import admit_pod
 from netcadence.embedded.api.builtin import BUILTIN
 from netcadence.embedded.api.journal import Change, Event, EventType, Journal, Revision, Sighting, Watch
 from netcadence.embedded.api.metadata import metadata_causes
@@ -200,6 +201,8 @@ class Store:
         if (namespace, name) in self._objects[resource]:
             raise already_exists(resource, name)
         self._complete(type_, new, None)
+        if resource == "pods":
+            admit_pod(self, new)
         return self._commit(type_, "ADDED", new, None, dry_run=dry_run).copy()
 
     def update(

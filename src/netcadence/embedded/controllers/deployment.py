@@ -12,7 +12,7 @@ import orjson
 from netcadence.embedded.api.store import ApiError, now
 from netcadence.embedded.controllers.ownership import controlled_by, controller_of, controller_reference
 from netcadence.embedded.controllers.reconciler import Key, Reconciler
-from netcadence.embedded.controllers.replica_set import REPLICA_SETS
+from netcadence.embedded.controllers.replica_set import FAILURE, REPLICA_SETS, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -232,6 +232,10 @@ def _status(
             f'ReplicaSet "{name}" ' + ("has successfully progressed." if complete else "is progressing."),
         ),
     ]
+    if failure := failure_of(updated):
+        conditions.append(
+            _condition(old, FAILURE, True, failure["reason"], failure["message"])  # noqa: FBT003 - likewise
+        )
     return {
         "observedGeneration": deployment["metadata"]["generation"],
         **{key: value for key, value in counts.items() if value},

@@ -6,22 +6,29 @@ import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from netcadence.embedded.api.store import ApiError
+from netcadence.embedded.api.store import ApiError, now
 from netcadence.embedded.controllers.ownership import controlled_by, controller_of, controller_reference
 from netcadence.embedded.controllers.reconciler import Key, Reconciler
+from netcadence.embedded.events import EventRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from netcadence.embedded.api.store import Object
+    from netcadence.embedded.api.store import Object, Store
 
 REPLICA_SETS: Final = "replicasets.apps"
+#: The condition of ReplicaSets, and of their Deployments, whose pods are refused.
+FAILURE: Final = "ReplicaFailure"
 
 
 class ReplicaSetController(Reconciler):
     """Makes missing pods, deletes those that are too many, counts the rest."""
 
     resources = (REPLICA_SETS, "pods")
+
+    def __init__(self, store: Store) -> None:
+        self._recorder = EventRecorder(store)
+        super().__init__(store)
 
     def keys(self, resource: str, obj: Mapping[str, Any]) -> Iterable[Key]:
         metadata = obj["metadata"]
@@ -38,18 +45,30 @@ class ReplicaSetController(Reconciler):
             return
         pods = [pod for pod in controlled_by(self.store, "pods", replica_set) if not _is_finished(pod)]
         staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        refusal = None
         if "deletionTimestamp" not in replica_set["metadata"]:
-            self._adjust(replica_set, staying)
-        self._report(replica_set)
+            refusal = self._adjust(replica_set, staying)
+        self._report(replica_set, refusal)
+        if refusal:
+            raise refusal  # and tried again later
 
-    def _adjust(self, replica_set: Mapping[str, Any], pods: list[Mapping[str, Any]]) -> None:
+    def _adjust(self, replica_set: Mapping[str, Any], pods: list[Mapping[str, Any]]) -> ApiError | None:
+        """Make or delete pods; return why the first of those that could not be made was refused."""
         missing = replica_set["spec"]["replicas"] - len(pods)
         for _ in range(missing):
-            self.store.create("pods", _pod_of(replica_set))
+            try:
+                self.store.create("pods", _pod_of(replica_set))
+            except ApiError as error:
+                message = f"Error creating: {error.message}"
+                self._recorder.record(
+                    replica_set, "Warning", "FailedCreate", message, component="replicaset-controller"
+                )
+                return error
         for pod in sorted(pods, key=_worth)[: max(-missing, 0)]:
             self.store.delete("pods", pod["metadata"]["name"], pod["metadata"]["namespace"])
+        return None
 
-    def _report(self, replica_set: Mapping[str, Any]) -> None:
+    def _report(self, replica_set: Mapping[str, Any], refusal: ApiError | None) -> None:
         metadata = replica_set["metadata"]
         pods = [
             pod
@@ -67,6 +86,8 @@ class ReplicaSetController(Reconciler):
         status = {
             key: value for key, value in status.items() if value or key in ("replicas", "observedGeneration")
         }
+        if refusal:
+            status["conditions"] = [_failure(replica_set, refusal)]
         if status != replica_set.get("status"):
             self.store.mutate(
                 REPLICA_SETS,
@@ -75,6 +96,25 @@ class ReplicaSetController(Reconciler):
                 lambda obj: obj.update(status=status),
                 subresource="status",
             )
+
+
+def failure_of(replica_set: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the condition in which a ReplicaSet says that a pod was refused, if it does."""
+    conditions = replica_set.get("status", {}).get("conditions") or ()
+    return next((each for each in conditions if each["type"] == FAILURE), None)
+
+
+def _failure(replica_set: Mapping[str, Any], refusal: ApiError) -> Object:
+    """Return that condition; the first refusal's words stay, for each names a pod of its own."""
+    if known := failure_of(replica_set):
+        return dict(known)
+    return {
+        "type": FAILURE,
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": refusal.message,
+        "lastTransitionTime": now(),
+    }
 
 
 def _pod_of(replica_set: Mapping[str, Any]) -> Object:
