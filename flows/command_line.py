@@ -18,7 +18,7 @@ from rich.table import Table
 
 from flows import embedded_commands, environment
 from flows.display import Display
-from flows.exit_code import ExitCode, gravest
+from flows.exit_code import ExitCode, gravest, of_error
 from netcadence import __version__, document, scenario
 from netcadence import sla as slas
 from netcadence.adjustment import Adjustment
@@ -27,7 +27,7 @@ from netcadence.errors import InvalidInputError, NetcadenceError
 from netcadence.forecast import forecast
 from netcadence.home import Home
 from netcadence.kube import wire as wires
-from netcadence.kube.lease import ClusterBusyError, IfBusy
+from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
 from netcadence.pairing import Placement
 from netcadence.report import plan_as_json
@@ -390,8 +390,10 @@ def outcome_of(command: Callable[[], Any]) -> int:
     """Run a command; errors become one clear text on stderr and their exit code."""
     try:
         code = int(command() or 0)
-    except (NetcadenceError, EmbeddedClusterError, typer.TyperException) as error:
-        return _said(error, _code_of(error))
+    except typer.TyperException as error:
+        return _said(error, ExitCode.USAGE)
+    except (NetcadenceError, EmbeddedClusterError) as error:
+        return _said(error, of_error(error))
     except (KeyboardInterrupt, typer.Abort):
         return _said("interrupted", ExitCode.INTERRUPTED)
     except Exception:  # noqa: BLE001 - a defect of ours must not end with 1, which says FAIL
@@ -400,12 +402,6 @@ def outcome_of(command: Callable[[], Any]) -> int:
     if code == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C, without a word
         return _said("interrupted", ExitCode.INTERRUPTED)
     return code
-
-
-def _code_of(error: Exception) -> ExitCode:
-    if isinstance(error, InvalidInputError | typer.TyperException):
-        return ExitCode.USAGE
-    return ExitCode.BUSY if isinstance(error, ClusterBusyError) else ExitCode.ERROR
 
 
 def _adjustment(*, node_selector: list[str] | None, **others: object) -> Adjustment:

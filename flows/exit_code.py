@@ -5,6 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 
+from netcadence.errors import InvalidInputError
+from netcadence.kube.errors import ClusterUnknownError
+from netcadence.kube.lease import ClusterBusyError
 from netcadence.record import Verdict
 
 
@@ -47,6 +50,13 @@ _GRAVITY = (
 def of_verdict(verdict: Verdict) -> ExitCode:
     """Return the exit code of one run."""
     return _OF_VERDICT[verdict]
+
+
+def of_error(error: object) -> ExitCode:
+    """Return the exit code of what ended without a verdict."""
+    if isinstance(error, InvalidInputError | ClusterUnknownError):
+        return ExitCode.USAGE
+    return ExitCode.BUSY if isinstance(error, ClusterBusyError) else ExitCode.ERROR
 
 
 def gravest(codes: Iterable[ExitCode]) -> ExitCode:

@@ -17,12 +17,12 @@ from rich.text import Text
 from flows import embedded_commands, environment, server
 from flows.benchmark import benchmark
 from flows.display import Display
-from flows.exit_code import ExitCode, of_verdict
+from flows.exit_code import ExitCode, of_error, of_verdict
 from netcadence import scenario as scenarios
 from netcadence.adjustment import Adjustment
 from netcadence.embedded import Cluster
 from netcadence.home import Home
-from netcadence.kube.lease import ClusterBusyError, IfBusy
+from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
 from netcadence.report import VERDICT_STYLES, verdict_table
 from netcadence.report import as_json as report_as_json
@@ -145,8 +145,7 @@ class Session:
         report = state.result(raise_on_failure=False)
         if isinstance(report, Report):
             return Outcome(title, of_verdict(report.judgement.verdict), state, report)
-        code = ExitCode.BUSY if isinstance(report, ClusterBusyError) else ExitCode.ERROR
-        return Outcome(title, code, state, None, error=str(report) or str(state.message))
+        return Outcome(title, of_error(report), state, None, error=str(report) or str(state.message))
 
     @contextmanager
     def _server_needed(self) -> Iterator[None]:

@@ -63,5 +63,5 @@ def test_an_image_that_cannot_be_pulled_is_said_in_the_pods_own_words(run):
 
 def test_a_context_that_is_not_there_is_refused_before_anything_is_made(run):
     done = run("tcp-1:1", arguments=("--context", "no-such-context"))
-    assert done.exit_code == 5, done.said
+    assert done.exit_code == 2, done.said
     assert "no-such-context" in done.said
