@@ -20,6 +20,7 @@ from netcadence.embedded.events import EventKind, EventRecorder
 from netcadence.embedded.network import Attachment, Network
 from netcadence.embedded.pod_status import pod_status, rejected_status
 from netcadence.embedded.processes import carries, is_in_namespace, sweep
+from netcadence.embedded.service_accounts import user_of
 from netcadence.embedded.settings import Settings
 
 _log = logging.getLogger("netcadence.embedded")
@@ -31,7 +32,8 @@ class NodeServices:
 
     Attributes:
         pods: Directory in which each pod gets one of its own.
-        service_account: Returns the directory of a service account's files, by namespace and name.
+        service_account: Returns the directory of a service account's files, by namespace, name
+            and user.
         api_host: Address at which pods reach the API server.
     """
 
@@ -40,7 +42,7 @@ class NodeServices:
     recorder: EventRecorder
     settings: Settings
     pods: Path
-    service_account: Callable[[str, str], Path]
+    service_account: Callable[[str, str, int | None], Path]
     api_host: str
     api_port: int
 
@@ -179,7 +181,9 @@ class Pod:
             ips=attachment.ips,
             host_ips=services.network.node_ips(self._node),
             directory=self._directory,
-            service_account=services.service_account(metadata["namespace"], account),
+            service_account=services.service_account(
+                metadata["namespace"], account, user_of(self._pod["spec"])
+            ),
             api_host=services.api_host,
             api_port=services.api_port,
         )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from netcadence.embedded.credentials import new_token
 from netcadence.embedded.state import write_private
 
 
 class ServiceAccountFiles:
-    """The directory `token`, `ca.crt` and `namespace` of each account that some pod uses."""
+    """The directory `token`, `ca.crt` and `namespace` of each account that some pod uses.
+
+    As on a kubelet, they belong to the user whom the pod's containers run as, and to nobody else. Their way
+    there stays closed to that user on this machine: a container's runtime opens it by mounting the directory.
+    """
 
     def __init__(self, directory: Path, authority: bytes, grant: Callable[[str, str, str], None]) -> None:
         """Begin with no accounts.
@@ -24,9 +30,14 @@ class ServiceAccountFiles:
         self._authority = authority
         self._grant = grant
 
-    def __call__(self, namespace: str, name: str) -> Path:
-        """Return the directory of an account, made when it is first asked for."""
-        directory = self._directory / namespace / name
+    def __call__(self, namespace: str, name: str, user: int | None = None) -> Path:
+        """Return the directory of an account, made when it is first asked for.
+
+        Args:
+            user: Whose the files are; None, or without root any, for this process's own user.
+        """
+        owner = user if user is not None and os.geteuid() == 0 else os.geteuid()
+        directory = self._directory / namespace / name / str(owner)
         if not directory.exists():
             directory.mkdir(mode=0o700, parents=True)
             token = new_token()
@@ -34,4 +45,13 @@ class ServiceAccountFiles:
             write_private(directory / "ca.crt", self._authority)
             write_private(directory / "namespace", namespace)
             write_private(directory / "token", token)
+            for path in (directory, *directory.iterdir()):
+                os.chown(path, owner, -1)
         return directory
+
+
+def user_of(spec: Mapping[str, Any]) -> int | None:
+    """Return the user whom all of a pod's containers run as; None where they differ, or do not say."""
+    common = (spec.get("securityContext") or {}).get("runAsUser")
+    users = {(each.get("securityContext") or {}).get("runAsUser", common) for each in spec["containers"]}
+    return users.pop() if len(users) == 1 else None

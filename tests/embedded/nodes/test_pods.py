@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -264,3 +265,32 @@ def test_a_node_describes_itself(cluster, core):
     assert node.status.allocatable["pods"] == "110"
     assert node.status.node_info.kubelet_version.endswith("-netcadence")
     assert {each.type: each.status for each in node.status.conditions}["Ready"] == "True"
+
+
+READ_AS = """
+import os
+account = os.environ["NETCADENCE_SERVICE_ACCOUNT"]
+folder = os.open(account, os.O_RDONLY)  # as a container's runtime mounts it
+
+def reads(path, user, **where):
+    child = os.fork()
+    if not child:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+        try:
+            os.close(os.open(path, os.O_RDONLY, **where))
+        except PermissionError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+print(reads("token", 65532, dir_fd=folder), reads("token", 65533, dir_fd=folder), reads(account, 65532))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other users")
+def test_a_pods_credentials_are_its_users_and_nobody_elses(start_pod, until):
+    pod = start_pod(code=READ_AS, restartPolicy="Never", securityContext={"runAsUser": 65532})
+    until(lambda: pod.read().status.phase == "Succeeded")
+    assert pod.log == "True False False\n"
