@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 
 from netcadence.kube.access import Access
 from netcadence.kube.errors import ApiRefusedError
 from netcadence.kube.permissions import NEEDED, PermissionMissingError, require
 from netcadence.kube.resource import DEPLOYMENT, LEASE, NAMESPACE, NODE, POD, REQUEST, ROLE, RUN, Resource
 
+CHECKOUT = Path(__file__).resolve().parents[3]
 ORCHESTRATOR, WORKER = "netcadence-orchestrator", "netcadence-worker"
 CLUSTER_ROLE = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
 SECRET = Resource("", "v1", "secrets", "Secret")
@@ -194,3 +201,41 @@ def test_a_worker_sees_requests_and_reports_on_them_without_touching_what_is_ask
     found = admin.get(REQUEST, "one", namespace)
     assert found["status"]["phase"] == "Armed"
     assert found["spec"]["serverPodIP"] == REQUEST_BODY["spec"]["serverPodIP"]
+
+
+@pytest.fixture
+def typed(up, tmp_path):
+    """What README's lines for the manifests and accounts print on a cluster called my-cluster."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    lines = re.findall(r"^    (kubectl (?:apply|create|config|auth) .*?)(?:   #.*)?$", README, re.MULTILINE)
+    with up(nodes=1) as cluster:
+        config = yaml.safe_load(cluster.kubeconfig.read_text())
+        config["clusters"][0]["name"] = config["contexts"][0]["context"]["cluster"] = "my-cluster"
+        file = tmp_path / "kubeconfig"
+        file.write_text(yaml.safe_dump(config))
+        (tmp_path / "deployments").symlink_to(CHECKOUT / "deployments")
+        surroundings = {**os.environ, "KUBECONFIG": str(file), "KUBECACHEDIR": str(tmp_path / "cache")}
+        yield [
+            subprocess.run(
+                ["bash", "-euc", line],
+                cwd=tmp_path,
+                env=surroundings,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+            for line in lines
+        ]
+
+
+README = (CHECKOUT / "README.md").read_text()
+
+
+def test_what_readme_says_of_running_as_the_orchestrator_can_be_typed(typed):
+    applied, *_, rights = typed
+    assert f"role.rbac.authorization.k8s.io/{ORCHESTRATOR} created" in applied
+    assert re.search(
+        r"^networktestruns\.netcadence\.io .*\[create get list patch delete\]", rights, re.MULTILINE
+    )
+    assert "secrets" not in rights
