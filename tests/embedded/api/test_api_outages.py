@@ -88,7 +88,89 @@ def test_faults_strike_the_share_of_requests_that_was_asked_for(own_api):
     assert all(own_api.ask(MAPS).code == 200 for _ in range(20))
 
 
-@pytest.mark.parametrize("faults", [{"fraction": 2}, {"code": 418}, {"colour": "red"}])
+def struck(api):
+    return api.ask("/embedded/v1/faults").body["struck"]
+
+
+def test_a_fault_strikes_as_often_as_it_was_asked_to_and_then_never_again(own_api):
+    own_api.ask("/embedded/v1/faults", "POST", {"fraction": 1, "code": 503, "count": 2})
+    assert [own_api.ask(MAPS).code for _ in range(4)] == [503, 503, 200, 200]
+    assert struck(own_api) == 2
+
+
+@pytest.mark.parametrize(
+    "fault", [{"verb": "list"}, {"path": MAPS, "count": 1}, {"agent": "some", "path": MAPS}]
+)
+def test_a_fault_strikes_only_the_requests_that_are_meant(own_api, fault):
+    own_api.ask("/embedded/v1/faults", "POST", {"fraction": 1, "code": 500, **fault})
+    assert own_api.ask("/version", User_Agent="some client").code == 200
+    assert (
+        own_api.ask("/api/v1/namespaces", "POST", {"metadata": {"name": "x"}}, User_Agent="any").code == 201
+    )
+    assert own_api.ask(MAPS, User_Agent="some client").code == 500
+    assert struck(own_api) == 1
+
+
+@pytest.mark.parametrize(("code", "reason"), [(401, "Unauthorized"), (409, "Conflict"), (410, "Expired")])
+def test_a_refusal_says_what_the_real_server_says(own_api, code, reason):
+    own_api.ask("/embedded/v1/faults", "POST", {"fraction": 1, "code": code})
+    answer = own_api.ask(MAPS)
+    assert (answer.code, answer.body["kind"], answer.body["reason"]) == (code, "Status", reason)
+    assert "retry-after" not in answer.headers
+
+
+def test_a_path_that_is_made_unknown_is_answered_in_plain_text(own_api):
+    own_api.ask("/embedded/v1/faults", "POST", {"fraction": 1, "code": 404})
+    answer = own_api.ask(MAPS)
+    assert (answer.code, answer.body) == (404, "404 page not found\n")
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
+def test_a_watch_is_told_that_it_has_expired_inside_a_success(own_api):
+    own_api.ask("/embedded/v1/faults", "POST", {"fraction": 1, "code": 410, "verb": "watch"})
+    with own_api.open(f"{MAPS}?watch=1") as stream:
+        assert stream.status == 200
+        event = json.loads(stream.read())
+    assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
+
+
+def test_a_request_whose_reply_is_lost_has_been_carried_out(own_api):
+    own_api.ask("/embedded/v1/faults", "POST", {"fraction": 1, "effect": "lose-reply", "count": 1})
+    with pytest.raises((http.client.HTTPException, OSError)):
+        own_api.ask(MAPS, "POST", FRESH)
+    own_api._connection.close()
+    assert own_api.ask(f"{MAPS}/a").code == 200
+    assert struck(own_api) == 1
+
+
+def test_a_silent_watch_begins_and_then_neither_speaks_nor_ends(own_api):
+    own_api.ask("/embedded/v1/faults", "POST", {"fraction": 1, "effect": "silence", "verb": "watch"})
+    with own_api.open(f"{MAPS}?watch=1&timeoutSeconds=1") as stream:
+        assert stream.status == 200
+        own_api.ask(MAPS, "POST", FRESH)
+        stream.fp.raw._sock.settimeout(1.5)
+        with pytest.raises(TimeoutError):
+            stream.read(1)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"fraction": 2},
+        {"fraction": True},
+        {"code": 418},
+        {"code": [429]},
+        {"effect": "explode"},
+        {"verb": "look"},
+        {"count": -1},
+        {"count": "many"},
+        {"retry_after_s": 0.5},
+        {"path": 7},
+        {"agent": None},
+        {"struck": 3},
+        {"colour": "red"},
+    ],
+)
 def test_faults_that_make_no_sense_are_refused(api, faults):
     assert api.ask("/embedded/v1/faults", "POST", faults).code == 400
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,15 +16,16 @@ from starlette.routing import Route
 from netcadence.embedded.api import discovery, openapi, reading, reviews, subresources, writing
 from netcadence.embedded.api.access import unauthorized
 from netcadence.embedded.api.bodies import failure, unknown_path
+from netcadence.embedded.api.faults import Asked, Effect
 from netcadence.embedded.api.impersonation import impersonated
 from netcadence.embedded.api.service import require_access, require_path, service_of
 from netcadence.embedded.api.status import ApiError
-from netcadence.embedded.api.target import Target, find_target
+from netcadence.embedded.api.target import Target, find_target, is_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from netcadence.embedded.api.service import Service
 
@@ -61,6 +64,8 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Health checks are answered to anyone who reaches the port, and survive faults.
 _OPEN_PATHS: Final = frozenset({"/healthz", "/livez", "/readyz"})
 _ADMIN_PREFIX: Final = "/embedded/"
+_RESOURCE_PATH: Final = re.compile(r"/(?:api/v1|apis/(?P<group>[^/]+)/(?P<version>[^/]+))/(?P<path>.+)")
+_JSON_HEAD: Final = [(b"content-type", b"application/json")]
 
 
 async def serve_resource(request: Request) -> Response:
@@ -88,7 +93,7 @@ async def serve_resource(request: Request) -> Response:
 
 
 class Gate:
-    """Lets only known identities in, and refuses a share of requests while faults are wanted."""
+    """Lets only known identities in, and strikes requests while faults are wanted."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
@@ -97,15 +102,29 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        effect = None
         try:
             if scope["path"] not in _OPEN_PATHS:
-                self._admit(scope)
+                effect = self._admit(scope)
         except ApiError as error:
             await failure(error)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        match effect:
+            case None:
+                await self._app(scope, receive, send)
+            case Effect.REFUSE:
+                await self._refusal(scope)(scope, receive, send)
+            case Effect.LOSE_REPLY:
+                await self._app(scope, receive, _unheard)
+                self._service.cut(scope)
+                await _disconnected(receive)
+            case Effect.SILENCE:
+                if is_watch(QueryParams(scope["query_string"])):
+                    await send({"type": "http.response.start", "status": 200, "headers": _JSON_HEAD})
+                await _disconnected(receive)
 
-    def _admit(self, scope: Scope) -> None:
+    def _admit(self, scope: Scope) -> Effect | None:
+        """Find out who asks, and whether a fault strikes what is asked."""
         kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
         identity = (
             self._service.authenticator.authenticate(token.strip()) if kind.lower() == "bearer" else None
@@ -117,8 +136,34 @@ class Gate:
         if scope["path"].startswith(_ADMIN_PREFIX):
             if not identity.is_admin:
                 raise ApiError(403, "Forbidden", f'User "{identity.name}" may not operate the cluster')
-        else:
-            self._service.faults.strike()
+            return None
+        return self._service.faults.strike(self._asked(scope))
+
+    def _asked(self, scope: Scope) -> Asked:
+        verb = "get"
+        if served := _RESOURCE_PATH.fullmatch(scope["path"]):
+            group, version, path = served["group"] or "", served["version"] or "v1", served["path"]
+            target = find_target(self._service.store.types, group, version, path)
+            if target:
+                verb = target.attributes(scope["method"], QueryParams(scope["query_string"])).verb
+        return Asked(verb, scope["path"], Headers(scope=scope).get("user-agent", ""))
+
+    def _refusal(self, scope: Scope) -> Response:
+        error = self._service.faults.refusal()
+        if error.code == HTTPStatus.NOT_FOUND:
+            return unknown_path()
+        if error.code == HTTPStatus.GONE and is_watch(QueryParams(scope["query_string"])):
+            return reading.error_event(error)
+        return failure(error)
+
+
+async def _unheard(_message: Message) -> None:
+    """Take an answer and send nothing of it."""
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

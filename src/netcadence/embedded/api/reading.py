@@ -157,7 +157,7 @@ async def watch_objects(request: Request, target: Target) -> Response:
     except ApiError as error:
         if error.reason != "Expired":
             raise
-        return StreamingResponse(_only(_error_line(error)), media_type=JSON)
+        return error_event(error)
     lines = _lines(
         service,
         target.type,
@@ -175,6 +175,11 @@ def _watch_version(text: str | None) -> int | None:
         return _version(text)
     except ApiError as error:
         raise ApiError(500, "InternalError", f"Internal error occurred: {error.message}") from error
+
+
+def error_event(error: ApiError) -> Response:
+    """Return a watch that says one thing: why it ends."""
+    return StreamingResponse(_only(_error_line(error)), media_type=JSON)
 
 
 async def _only(line: bytes) -> AsyncIterator[bytes]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Scope
 
     from netcadence.embedded.api.store import Store
 
@@ -104,6 +105,7 @@ class ApiServer:
         """
         self.service = Service(store, authenticator, authorizer or AllowAll(), logs)
         self.service.flowing.set()
+        self.service.cut = self._cut
         self._store = store
         CustomResources(store)
         self._sockets = tuple(sockets)
@@ -111,7 +113,7 @@ class ApiServer:
         self._tls.load_cert_chain(certificate, key)
         own = [
             Route("/embedded/v1/restart", self._restart_route, methods=["POST"]),
-            Route("/embedded/v1/faults", self._faults_route, methods=["POST"]),
+            Route("/embedded/v1/faults", self._faults_route, methods=["GET", "POST"]),
             Route("/embedded/v1/cut-watches", self._cut_route, methods=["POST"]),
             Route("/embedded/v1/uses", self._uses_route, methods=["GET"]),
         ]
@@ -203,6 +205,11 @@ class ApiServer:
     def _connections(self) -> list[HttpToolsProtocol]:
         return [each for each in self._state.connections if isinstance(each, HttpToolsProtocol)]
 
+    def _cut(self, scope: Scope) -> None:
+        for each in self._connections():
+            if each.scope is scope:
+                each.transport.abort()
+
     def _cut_connections(self) -> None:
         for each in self._connections():
             each.transport.abort()
@@ -229,8 +236,10 @@ class ApiServer:
         self._restarting = asyncio.create_task(self.restart(outage))
 
     async def _faults_route(self, request: Request) -> Response:
-        self.service.faults = Faults.parse(await _options(request))
-        return answer({"fraction": self.service.faults.fraction})
+        if request.method == "POST":
+            self.service.faults = Faults.parse(await _options(request))
+        faults = self.service.faults
+        return answer({"fraction": faults.fraction, "struck": faults.struck})
 
     async def _uses_route(self, request: Request) -> Response:
         del request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ from netcadence.embedded.api.target import Attributes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Scope
 
     from netcadence.embedded.api.access import Identity
     from netcadence.embedded.api.store import Store
@@ -59,6 +60,7 @@ class Service:
     Attributes:
         uses: The rights that were made use of since the start, by whom; names of objects play no part.
         flowing: Watches send only while this is set; without, they are silent as on a server going down.
+        cut: Cuts the connection on which a request came.
         bookmark_interval_s: How often a watch that allows bookmarks gets one.
     """
 
@@ -70,6 +72,7 @@ class Service:
     pages: Pages = field(default_factory=Pages)
     uses: set[Use] = field(default_factory=set)
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    cut: Callable[[Scope], None] = lambda _scope: None
     bookmark_interval_s: float = 60.0
 
 
