@@ -1,38 +1,39 @@
 """One connection to a cluster: JSON in, JSON out, retried as far as a retry is honest.
 
-Configuration, credentials and transport are the official client's; its generated models are left aside,
-because the objects here are read by models of our own.
+The official client's generated models are left aside, because the objects here are read by models of our own.
 """
 
 from __future__ import annotations
 
 import json
-import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import urllib3
 
-from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError, ExpiredError
-from netcadence.kube.kubeconfig import configure
+from netcadence.errors import NetcadenceError
+from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError, ExpiredError, NotServedError
+from netcadence.kube.pace import Backoff
 from netcadence.kube.resource import Resource
-
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+from netcadence.kube.transport import Transport
+from netcadence_worker.contract import RUN_LABEL
 
 Object = dict[str, Any]
+#: Objects, and the version at which there were just these.
+Listing = tuple[list[Object], str]
 
-_TOO_MANY, _SERVER_ERROR, _GONE, _CONFLICT = 429, 500, 410, 409
-_CONNECT_S: Final = 5.0
+_GONE: Final = 410
 _READ_S: Final = 30.0
 #: A restarting API server is back well within this; whoever waits longer is told.
 _RETRY_FOR_S: Final = 45.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
-#: One run's dispatch creates requests from this many threads.
-_POOL: Final = 16
+#: A new definition is served within 2 s; where it is not after this, it is not installed.
+_SERVED_WITHIN_S: Final = 5.0
+_PAGE: Final = "500"
+#: How often a list is begun because its pages expire; a page is good for five minutes.
+_LISTINGS: Final = 4
 
 
 class Access:
@@ -42,10 +43,9 @@ class Access:
     not be made to answer in time.
     """
 
-    def __init__(self, client: ApiClient, *, cluster: str, patience_s: float = _RETRY_FOR_S) -> None:
-        self._client = client
+    def __init__(self, transport: Transport, *, patience_s: float = _RETRY_FOR_S) -> None:
+        self._transport = transport
         self._patience_s = patience_s
-        self.cluster = cluster
 
     @classmethod
     def connect(
@@ -61,17 +61,16 @@ class Access:
         Raises:
             ClusterUnknownError: There is no such file or context, or it cannot be read.
         """
-        from kubernetes import client  # noqa: PLC0415 - costs 0.2 s, and only runs need it
+        return cls(Transport(kubeconfig, context, cluster))
 
-        configuration = client.Configuration()
-        configuration.retries = False
-        configuration.connection_pool_maxsize = _POOL
-        name = configure(configuration, kubeconfig=kubeconfig, context=context)
-        return cls(client.ApiClient(configuration), cluster=cluster or name)
+    @property
+    def cluster(self) -> str:
+        """Name under which the cluster's results are kept."""
+        return self._transport.cluster
 
     def with_patience(self, seconds: float) -> Access:
         """Return the same connection, on which a call is tried anew for so long and no longer."""
-        return Access(self._client, cluster=self.cluster, patience_s=seconds)
+        return Access(self._transport, patience_s=seconds)
 
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
         return self._call("GET", resource.path(namespace, name))
@@ -80,32 +79,48 @@ class Access:
         """Return the JSON object at a path that is no resource, such as `/version`."""
         return self._call("GET", path)
 
-    def list(
-        self, resource: Resource, namespace: str | None = None, *, selector: str = ""
-    ) -> tuple[list[Object], str]:
+    def list(self, resource: Resource, namespace: str | None = None, *, selector: str = "") -> Listing:
         """Return the objects that match a label selector, and the version at which that was so."""
-        items: list[Object] = []
-        token = ""
+        for _ in range(_LISTINGS):
+            try:
+                return self._pages(resource.path(namespace), selector)
+            except ExpiredError as error:
+                expired = error
+        raise ApiUnavailableError(
+            f"{self._transport.name} let a list of {resource.qualified} expire before its last page, "
+            f"{_LISTINGS} times: {expired}"
+        ) from expired
+
+    def _pages(self, path: str, selector: str) -> Listing:
+        items = []
+        query = {"labelSelector": selector, "limit": _PAGE}
         while True:
-            query = {"labelSelector": selector, "limit": "500", "continue": token}
-            page = self._call("GET", resource.path(namespace), query=query)
+            page = self._call("GET", path, query=query)
             items += page["items"]
             token = page["metadata"].get("continue", "")
             if not token:
                 return items, page["metadata"]["resourceVersion"]
+            query["continue"] = token
 
     def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
-        """Create an object; one that an earlier try of this call made, its reply lost, counts as made."""
+        """Create an object; one that an earlier try of this call made, its reply lost, counts as made.
+
+        Raises:
+            ApiRefusedError: As everywhere; AlreadyExists where what is there is not what was to be made.
+        """
         tries = _Tries(self._patience_s)
         while True:
             try:
-                return self._once("POST", resource.path(namespace), body=body)
+                return self._once("POST", resource.path(namespace), tries, body=body)
             except ApiUnavailableError as error:
                 tries.pause(error)
             except ApiRefusedError as error:
-                if error.reason == "AlreadyExists" and tries.count:
-                    return self.get(resource, body["metadata"]["name"], namespace)
-                raise
+                if error.reason != "AlreadyExists" or not tries.count:
+                    raise
+                found = self.get(resource, body["metadata"]["name"], namespace)
+                if not _is_made_of(found, body):
+                    raise
+                return found
 
     def patch(
         self,
@@ -116,9 +131,16 @@ class Access:
         *,
         status: bool = False,
     ) -> Object:
-        """Merge `body` into an object."""
+        """Merge `body` into an object.
+
+        A server under contention may answer with a conflict even where the patch rests on no version; that
+        is tried again. With a resourceVersion in it a conflict is the caller's.
+        """
         path = resource.path(namespace, name, "status" if status else None)
-        return self._call("PATCH", path, body=body)
+        rests_on_version = "resourceVersion" in body.get("metadata", {})
+        return self._call(
+            "PATCH", path, body=body, again=lambda error: error.is_conflict and not rests_on_version
+        )
 
     def delete(
         self,
@@ -167,7 +189,13 @@ class Access:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(max(1, round(timeout_s))),
         }
-        response = self._open("GET", resource.path(namespace), query=query, read_s=timeout_s + 2)
+        response = self._transport.open(
+            "GET",
+            resource.path(namespace),
+            query=query,
+            read_s=timeout_s + 2,
+            patience_s=min(timeout_s, self._patience_s),
+        )
         try:
             yield self._events(response)
         finally:
@@ -176,13 +204,13 @@ class Access:
     def answers(self) -> bool:
         """Tell whether the server answers now; tried once, for those who can do without it."""
         try:
-            self._once("GET", "/version")
+            self._once("GET", "/version", _Tries(0))
         except ApiUnavailableError:
             return False
         return True
 
     def close(self) -> None:
-        self._client.rest_client.close()
+        self._transport.close()
 
     def _events(self, response: urllib3.BaseHTTPResponse) -> Iterator[Object]:
         rest = b""
@@ -192,84 +220,51 @@ class Access:
                 for line in lines:
                     if line.strip():
                         yield _unless_error(json.loads(line))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApiUnavailableError(f"The watch on {self._where} broke: {error}") from error
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ApiUnavailableError(f"The watch on {self._transport.name} broke: {error}") from error
 
     def _call(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, body: Object | None = None
-    ) -> Object:
-        tries = _Tries(self._patience_s)
-        while True:
-            try:
-                return self._once(method, path, query=query, body=body)
-            except ApiUnavailableError as error:
-                tries.pause(error)
-
-    def _once(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, body: Object | None = None
-    ) -> Object:
-        response = self._open(method, path, query=query, body=body, read_s=_READ_S)
-        try:
-            payload = response.read()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApiUnavailableError(
-                f"{self._where} broke off its answer to {method} {path}: {error}"
-            ) from error
-        finally:
-            response.release_conn()
-        parsed = json.loads(payload)
-        return parsed if isinstance(parsed, dict) else {"value": parsed}
-
-    def _open(
         self,
         method: str,
         path: str,
         *,
-        query: dict[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
         body: Object | None = None,
-        read_s: float,
-    ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = (
-                "application/merge-patch+json" if method == "PATCH" else "application/json"
-            )
-        serialized = self._client.param_serialize(
-            method,
-            path,
-            query_params=[(key, value) for key, value in (query or {}).items() if value],
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
+        again: Callable[[ApiRefusedError], bool] = lambda _error: False,
+    ) -> Object:
+        """Exchange one request, tried anew while it may help; `again` says which refusals may pass, too."""
+        tries = _Tries(self._patience_s)
+        while True:
+            try:
+                return self._once(method, path, tries, query=query, body=body)
+            except ApiUnavailableError as error:
+                tries.pause(error)
+            except ApiRefusedError as error:
+                if not again(error):
+                    raise
+                tries.pause(error)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        tries: _Tries,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> Object:
+        response = self._transport.open(
+            method, path, query=query, body=body, read_s=_READ_S, patience_s=tries.left_s
         )
         try:
-            answer = self._client.call_api(*serialized, _request_timeout=(_CONNECT_S, read_s))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApiUnavailableError(f"{self._where} does not answer {method} {path}: {error}") from error
-        response: urllib3.BaseHTTPResponse = answer.response
-        if response.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
-            raise self._error(method, path, response)
-        return response
-
-    def _error(self, method: str, path: str, response: urllib3.BaseHTTPResponse) -> Exception:
-        text = response.data.decode(errors="replace").strip()
-        try:
-            status = json.loads(text)
-            message, reason = str(status["message"]), str(status.get("reason", ""))
-        except (ValueError, KeyError, TypeError):
-            message, reason = text, ""
-        if response.status == _GONE:
-            return ExpiredError(message)
-        answer = f"{response.status} {reason or response.reason}"
-        said = f"{self._where} answered {method} {path} with {answer}: {message}"
-        if response.status == _TOO_MANY or response.status >= _SERVER_ERROR:
-            asked = response.headers.get("Retry-After", "")
-            return ApiUnavailableError(said, retry_after_s=float(asked) if asked.isdigit() else 0.0)
-        return ApiRefusedError(said, code=response.status, reason=reason)
-
-    @property
-    def _where(self) -> str:
-        return f"The API server of cluster {self.cluster} ({self._client.configuration.host})"
+            parsed = json.loads(response.read())
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ApiUnavailableError(
+                f"{self._transport.name} broke off its answer to {method} {path}: {error}"
+            ) from error
+        finally:
+            response.release_conn()
+        return parsed if isinstance(parsed, dict) else {"value": parsed}
 
 
 class _Tries:
@@ -277,17 +272,47 @@ class _Tries:
 
     def __init__(self, patience_s: float) -> None:
         self.count = 0
-        self._until = time.monotonic() + patience_s
-        self._pause_s = _FIRST_PAUSE_S
+        self._patience_s = patience_s
+        self._began = time.monotonic()
+        self._backoff = Backoff()
 
-    def pause(self, error: ApiUnavailableError) -> None:
-        """Wait as long as the server asked for, or a growing while; raise `error` when the time is up."""
+    @property
+    def left_s(self) -> float:
+        """Seconds in which this call may still be tried."""
+        return max(self._patience_s - (time.monotonic() - self._began), 0.0)
+
+    def pause(self, error: NetcadenceError) -> None:
+        """Wait a growing while; raise `error` when the time is up, or would be by when the server allows."""
         self.count += 1
-        wait_s = max(error.retry_after_s, self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries, no secret
-        if time.monotonic() + wait_s > self._until:
+        pause_s, left_s = self._backoff.next_s(), self.left_s
+        if isinstance(error, NotServedError):
+            left_s -= max(self._patience_s - _SERVED_WITHIN_S, 0.0)
+            if pause_s > left_s:
+                raise ApiRefusedError(str(error), code=404, reason="NotFound") from error
+        asked_s = error.retry_after_s if isinstance(error, ApiUnavailableError) else 0.0
+        if max(pause_s, asked_s) > left_s:
             raise error
-        time.sleep(wait_s)
-        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        time.sleep(pause_s)
+
+
+def _is_made_of(found: Object, sent: Object) -> bool:
+    """Tell whether an object is what was sent, whatever the server has added to it.
+
+    A run's label is proof enough: no two runs share it, and servers spell quantities in a way of their own.
+    """
+    labels = sent["metadata"].get("labels", {})
+    if RUN_LABEL in labels:
+        return _contains(found["metadata"].get("labels"), labels)
+    return _contains(found, {key: value for key, value in sent.items() if key != "status"})
+
+
+def _contains(found: Any, sent: Any) -> bool:
+    match sent:
+        case dict():
+            return isinstance(found, dict) and all(_contains(found.get(key), sent[key]) for key in sent)
+        case list():
+            return isinstance(found, list) and len(found) == len(sent) and all(map(_contains, found, sent))
+    return bool(found == sent)
 
 
 def _unless_error(event: Object) -> Object:

@@ -17,6 +17,10 @@ class ApiUnavailableError(TransientError):
         self.retry_after_s = retry_after_s
 
 
+class NotServedError(ApiUnavailableError):
+    """Nothing serves the path of a custom resource: its definition is missing, or too new yet."""
+
+
 class ApiRefusedError(PermanentError):
     """The API server understood and said no.
 

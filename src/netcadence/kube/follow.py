@@ -14,11 +14,14 @@ from typing import Final
 
 from netcadence.kube.access import Access, Object
 from netcadence.kube.errors import ApiUnavailableError, ExpiredError
+from netcadence.kube.pace import Backoff
 from netcadence.kube.resource import Resource
 
 #: After so long without an event a stream is opened anew: a dying API server leaves watches silently open.
 _STREAM_S: Final = 10.0
-_PAUSE_S: Final = 0.1
+#: After so long without a word all is listed anew. A server speaks each minute, in bookmarks, except where it
+#: was restored from a backup: to a version that is yet to come it says nothing for ever.
+_QUIET_S: Final = 70.0
 
 
 class Change(enum.StrEnum):
@@ -62,30 +65,78 @@ def follow(
         ApiUnavailableError: The API server could not be listed for as long as `Access` retries.
         ApiRefusedError: It refused the list.
     """
-    seen = {item["metadata"]["name"]: item for item in known}
+    follower = _Follower(access, resource, namespace, selector)
+    follower.seen = {item["metadata"]["name"]: item for item in known}
 
     def ended() -> bool:
         return stopped() or (deadline is not None and time.monotonic() >= deadline)
 
+    backoff = Backoff()
     while not ended():
-        items, version = access.list(resource, namespace, selector=selector)
-        yield from _differences(seen, items)
-        while not ended():
-            remaining_s = _STREAM_S if deadline is None else min(_STREAM_S, deadline - time.monotonic())
-            try:
-                with access.watch(
-                    resource, namespace, selector=selector, since=version, timeout_s=remaining_s
-                ) as events:
-                    for event in events:
-                        version = event["object"]["metadata"]["resourceVersion"]
-                        if event["type"] != "BOOKMARK":
-                            yield from _noted(seen, event["type"], event["object"])
-                        if ended():
-                            return
-            except ExpiredError:
-                break
-            except ApiUnavailableError:
-                time.sleep(_PAUSE_S)
+        yield from follower.list()
+        while not ended() and follower.is_current:
+            began = time.monotonic()
+            stream_s = _STREAM_S if deadline is None else min(_STREAM_S, deadline - began)
+            for notices in follower.watch(stream_s):
+                backoff.reset()
+                yield from notices
+                if ended():
+                    return
+            if follower.heard_at < began and time.monotonic() - began < stream_s / 2:
+                # Streams that end at once are not asked for as fast as they end.
+                time.sleep(backoff.next_s())
+
+
+class _Follower:
+    """What is known of a set of objects, and how to learn more.
+
+    Attributes:
+        seen: The objects as they were last told of, by name.
+        heard_at: When the server last said anything.
+        is_current: Whether a watch can go on from what is known; otherwise it is listed anew.
+    """
+
+    def __init__(self, access: Access, resource: Resource, namespace: str | None, selector: str) -> None:
+        self._access = access
+        self._resource = resource
+        self._namespace = namespace
+        self._selector = selector
+        self._version = ""
+        self._breaks = 0
+        self.seen: dict[str, Object] = {}
+        self.heard_at = 0.0
+
+    @property
+    def is_current(self) -> bool:
+        return bool(self._version) and time.monotonic() - self.heard_at < _QUIET_S
+
+    def list(self) -> Iterator[Notice]:
+        items, self._version = self._access.list(self._resource, self._namespace, selector=self._selector)
+        self.heard_at, self._breaks = time.monotonic(), 0
+        yield from _differences(self.seen, items)
+
+    def watch(self, timeout_s: float) -> Iterator[Iterator[Notice]]:
+        """Yield for each event what it tells, until the stream ends in whatever way."""
+        try:
+            with self._access.watch(
+                self._resource,
+                self._namespace,
+                selector=self._selector,
+                since=self._version,
+                timeout_s=timeout_s,
+            ) as events:
+                for event in events:
+                    self._version = event["object"]["metadata"]["resourceVersion"]
+                    self.heard_at, self._breaks = time.monotonic(), 0
+                    bookmark = event["type"] == "BOOKMARK"
+                    yield iter(()) if bookmark else _noted(self.seen, event["type"], event["object"])
+        except ExpiredError:
+            self._version = ""
+        except ApiUnavailableError:
+            # Taken up where it broke; where that is in vain a list is, whose patience has an end.
+            self._breaks += 1
+            if self._breaks > 1:
+                self._version = ""
 
 
 def _noted(known: dict[str, Object], type_: str, object_: Object) -> Iterator[Notice]:

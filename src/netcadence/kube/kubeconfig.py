@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -13,16 +13,27 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 
-def configure(configuration: Configuration, *, kubeconfig: Path | None, context: str | None) -> str:
+class Source(NamedTuple):
+    """Where a configuration was read.
+
+    Attributes:
+        cluster: The cluster's name there.
+        context: The context that was read, to read the same one again; None in a pod.
+        credentials: Whose credentials they are, as part of a sentence.
+    """
+
+    cluster: str
+    context: str | None
+    credentials: str
+
+
+def configure(configuration: Configuration, *, kubeconfig: Path | None, context: str | None) -> Source:
     """Let the official client read a kubeconfig, or in a pod without one the service account's files.
 
     Args:
         configuration: Where address and credentials go.
         kubeconfig: The file; by default KUBECONFIG or ~/.kube/config.
         context: Its context; by default the current one.
-
-    Returns:
-        The cluster's name there.
 
     Raises:
         ClusterUnknownError: There is no such file or context, or it cannot be read.
@@ -41,7 +52,9 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
                 client_configuration=configuration,
                 persist_config=False,
             )
-            return str(chosen["context"].get("cluster", chosen["name"]))
+            name = str(chosen["name"])
+            credentials = f"kubeconfig {where}, context {name}"
+            return Source(str(chosen["context"].get("cluster", name)), name, credentials)
         if kubeconfig or context:
             raise _refusal(f"there is no kubeconfig {where}")
         load_incluster_config(client_configuration=configuration)
@@ -50,7 +63,7 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         # The official client takes the file for what it should be, and stumbles where it is not.
         raise _refusal(f"{where} is not a kubeconfig") from error
-    return "in-cluster"
+    return Source("in-cluster", None, "this pod's service account")
 
 
 def _context(merged: dict[str, Any], where: str, wanted: str | None) -> dict[str, Any]:

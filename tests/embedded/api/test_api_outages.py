@@ -153,6 +153,13 @@ def test_a_silent_watch_begins_and_then_neither_speaks_nor_ends(own_api):
             stream.read(1)
 
 
+def test_a_watch_that_is_to_end_does_so_at_once_and_by_agreement(own_api):
+    own_api.ask("/embedded/v1/faults", "POST", {"fraction": 1, "effect": "end", "verb": "watch"})
+    with own_api.open(f"{MAPS}?watch=1") as stream:
+        assert stream.status == 200
+        assert not _is_cut(stream)
+
+
 @pytest.mark.parametrize(
     "faults",
     [

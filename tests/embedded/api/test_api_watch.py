@@ -59,9 +59,10 @@ def test_from_a_version_exactly_the_later_changes_come(api, path):
     assert versions[0] > int(version)
 
 
-def test_a_version_from_the_future_gives_no_event_at_all(api, path):
+@pytest.mark.parametrize("bookmarks", ["", "&allowWatchBookmarks=true"])
+def test_a_version_from_the_future_gives_no_event_at_all(api, path, bookmarks):
     api.ask(path, "POST", _config_map("a"))
-    assert api.watch(f"{path}?resourceVersion=99999999") == []
+    assert api.watch(f"{path}?resourceVersion=99999999{bookmarks}") == []
 
 
 def test_a_version_that_is_no_number_is_an_internal_error(api, path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -86,6 +87,20 @@ def access(cluster, connect):
     access = connect(cluster)
     yield access
     access.close()
+
+
+@pytest.fixture
+def faults(cluster):
+    """Return what has the API server strike requests; after the test it strikes none."""
+    yield lambda **body: cluster._command("faults", body)
+    cluster._command("faults", {})
+
+
+@pytest.fixture
+def struck(cluster):
+    """Return what counts the requests that the present faults have struck."""
+    with contextlib.closing(Access.connect(kubeconfig=cluster.kubeconfig)) as own:
+        yield lambda: own.raw("/embedded/v1/faults")["struck"]
 
 
 @pytest.fixture

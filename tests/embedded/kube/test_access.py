@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
+import random
 import socket
 import threading
-from urllib.parse import urlsplit
+import time
 
 import pytest
 import yaml
 
 from netcadence.kube.access import Access
 from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError, ClusterUnknownError
-from netcadence.kube.resource import Resource
+from netcadence.kube.resource import NAMESPACE, REQUEST, Resource
+from netcadence_worker.contract import RUN_LABEL
 
 CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap")
 
 
-def config_map(name):
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+MAPS = CONFIG_MAP.path("default")
+_numbers = itertools.count()
 
 
-@pytest.fixture
-def faults(cluster):
-    """Return what has the API server refuse a share of requests; after the test it refuses none."""
-    yield lambda **body: cluster._command("faults", body)
-    cluster._command("faults", {})
+def config_map(name, *, labels=None, data=None):
+    metadata = {"name": name, "labels": labels or {}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data or {}}
 
 
 def test_a_kubeconfig_that_is_not_there_is_named_in_one_sentence(tmp_path):
@@ -65,9 +65,8 @@ def test_a_cluster_goes_by_its_name_in_the_kubeconfig_unless_another_is_given(cl
     assert Access.connect(kubeconfig=cluster.kubeconfig, cluster="lab").cluster == "lab"
 
 
-def test_an_api_server_that_is_not_there_is_named_once_the_patience_is_over(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr("netcadence.kube.access._RETRY_FOR_S", 0.3)
-    access = Access.connect(kubeconfig=moved(cluster, tmp_path, closed_port()))
+def test_an_api_server_that_is_not_there_is_named_once_the_patience_is_over(cluster, tmp_path):
+    access = Access.connect(kubeconfig=moved(cluster, tmp_path, closed_port())).with_patience(0.3)
     with pytest.raises(ApiUnavailableError, match=r"https://127\.0\.0\.1:\d+.* does not answer GET /version"):
         access.raw("/version")
 
@@ -94,15 +93,123 @@ def test_deleting_what_is_gone_is_fine(access):
     access.delete(CONFIG_MAP, "nobody", "default")
 
 
-def test_an_object_whose_reply_was_lost_is_made_once_and_counted_as_made(cluster, tmp_path, access):
-    with LosingProxy(cluster.api_url) as proxy:
-        through = Access.connect(kubeconfig=moved(cluster, tmp_path, proxy.port))
-        through.raw("/version")
-        proxy.lose_next_reply()
-        made = through.create(CONFIG_MAP, config_map("once"), "default")
-        through.close()
-    assert proxy.lost == 1
+def test_an_object_whose_reply_was_lost_is_made_once_and_counted_as_made(access, faults, struck):
+    faults(fraction=1, effect="lose-reply", verb="create", path=MAPS, count=1)
+    made = access.create(CONFIG_MAP, config_map("once"), "default")
+    assert struck() == 1
     assert made["metadata"]["uid"] == access.get(CONFIG_MAP, "once", "default")["metadata"]["uid"]
+
+
+def test_what_another_has_made_meanwhile_is_not_counted_as_made(access, faults, struck):
+    access.create(CONFIG_MAP, config_map("taken", data={"by": "another"}), "default")
+    faults(fraction=1, code=503, retry_after_s=0, verb="create", path=MAPS, count=1)
+    with pytest.raises(ApiRefusedError, match="already exists") as refusal:
+        access.create(CONFIG_MAP, config_map("taken", data={"by": "us"}), "default")
+    assert refusal.value.reason == "AlreadyExists"
+    assert struck() == 1
+
+
+def test_a_run_s_object_is_known_by_its_label_however_the_server_spells_the_rest(access, faults):
+    labels = {RUN_LABEL: "run-a"}
+    access.create(CONFIG_MAP, config_map("own", labels=labels, data={"cpu": "500m"}), "default")
+    faults(fraction=1, code=503, retry_after_s=0, verb="create", path=MAPS, count=1)
+    body = config_map("own", labels=labels, data={"cpu": "0.5"})
+    assert access.create(CONFIG_MAP, body, "default")["data"] == {"cpu": "500m"}
+
+
+def test_an_object_of_another_run_is_not_counted_as_made(access, faults):
+    access.create(CONFIG_MAP, config_map("other", labels={RUN_LABEL: "run-b"}), "default")
+    faults(fraction=1, code=503, retry_after_s=0, verb="create", path=MAPS, count=1)
+    with pytest.raises(ApiRefusedError, match="already exists"):
+        access.create(CONFIG_MAP, config_map("other", labels={RUN_LABEL: "run-a"}), "default")
+
+
+@pytest.mark.parametrize("fault", [{"effect": "lose-reply"}, {"code": 409}, {"code": 401}, {"effect": "end"}])
+def test_a_patch_that_rests_on_no_version_is_made_whatever_happens_to_it(access, faults, struck, fault):
+    name = f"patched-{next(_numbers)}"
+    access.create(CONFIG_MAP, config_map(name), "default")
+    faults(fraction=1, verb="patch", path=MAPS, count=1, **fault)
+    assert access.patch(CONFIG_MAP, name, {"data": {"value": "1"}}, "default")["data"] == {"value": "1"}
+    assert struck() == 1
+
+
+def test_a_conflict_of_a_patch_that_rests_on_a_version_is_the_caller_s(access, faults, struck):
+    version = access.create(CONFIG_MAP, config_map("versioned"), "default")["metadata"]["resourceVersion"]
+    faults(fraction=1, code=409, verb="patch", path=MAPS)
+    body = {"metadata": {"resourceVersion": version}, "data": {"value": "1"}}
+    with pytest.raises(ApiRefusedError) as refusal:
+        access.patch(CONFIG_MAP, "versioned", body, "default")
+    assert refusal.value.is_conflict
+    assert struck() == 1
+
+
+def test_a_list_whose_next_page_has_expired_is_begun_anew(access, faults, struck, monkeypatch):
+    monkeypatch.setattr("netcadence.kube.access._PAGE", "1")
+    for name in "abc":
+        access.create(CONFIG_MAP, config_map(f"paged-{name}", labels={"test": "paged"}), "default")
+    faults(fraction=0.5, seed=seed_of("passes", "struck"), code=410, verb="list", path=MAPS, count=1)
+    items, _ = access.list(CONFIG_MAP, "default", selector="test=paged")
+    assert [item["metadata"]["name"] for item in items] == ["paged-a", "paged-b", "paged-c"]
+    assert struck() == 1
+
+
+def test_a_list_that_expires_again_and_again_is_given_up(access, faults, struck):
+    faults(fraction=1, code=410, verb="list", path=MAPS)
+    with pytest.raises(ApiUnavailableError, match="list of configmaps expire before its last page"):
+        access.list(CONFIG_MAP, "default")
+    assert struck() < 10
+
+
+def test_a_custom_resource_that_is_not_yet_served_is_waited_for(access, faults, struck):
+    faults(fraction=1, code=404, path=REQUEST.path(), count=3)
+    assert access.list(REQUEST)[0] == []
+    assert struck() == 3
+
+
+def test_a_custom_resource_that_is_never_served_is_named_with_what_is_missing(access):
+    unknown = Resource("example.org", "v1", "things", "Thing")
+    with pytest.raises(
+        ApiRefusedError, match=r"/apis/example\.org/v1/things .*CustomResourceDefinition"
+    ) as refusal:
+        access.with_patience(0.3).list(unknown)
+    assert refusal.value.is_missing
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/apis/nothing.k8s.io/v1/things", "/apis/apps/v1/things"])
+def test_what_the_server_itself_does_not_serve_is_not_waited_for(access, faults, struck, path):
+    faults(fraction=1, code=404, path=path)
+    with pytest.raises(ApiRefusedError) as refusal:
+        access.raw(path)
+    assert refusal.value.is_missing
+    assert struck() == 1
+
+
+def test_a_missing_object_of_a_custom_resource_is_told_from_one_that_is_not_served(access):
+    with pytest.raises(ApiRefusedError, match='"nobody" not found') as refusal:
+        access.get(REQUEST, "nobody", "default")
+    assert refusal.value.reason == "NotFound"
+
+
+def test_what_the_server_asks_of_one_caller_it_asks_of_all(access, faults, struck, until):
+    faults(fraction=1, code=429, retry_after_s=3, path="/version", count=1)
+    busy = threading.Thread(target=access.raw, args=("/version",))
+    busy.start()
+    until(lambda: struck() == 1)
+    begun = time.monotonic()
+    access.get(NAMESPACE, "default")
+    assert time.monotonic() - begun > 1
+    busy.join(20)
+    assert not busy.is_alive()
+
+
+def test_a_call_without_patience_says_that_the_server_wants_to_be_left_alone(faults, cluster):
+    own = Access.connect(kubeconfig=cluster.kubeconfig).with_patience(0)
+    faults(fraction=1, code=503, retry_after_s=5, path="/version", count=1)
+    with pytest.raises(ApiUnavailableError, match="503 ServiceUnavailable"):
+        own.raw("/version")
+    with pytest.raises(ApiUnavailableError, match=r"wants to be left alone for \d s more"):
+        own.raw("/version")
+    own.close()
 
 
 def test_an_object_that_was_there_before_is_not_counted_as_made(access):
@@ -121,63 +228,16 @@ def moved(cluster, folder, port):
     return file
 
 
+def seed_of(*fates):
+    """Return a seed with which half of all requests are struck, and the first ones as given."""
+
+    def fates_of(seed):
+        chance = random.Random(seed)  # noqa: S311 - nothing secret
+        return tuple("struck" if chance.random() < 0.5 else "passes" for _ in fates)
+
+    return next(seed for seed in itertools.count() if fates_of(seed) == fates)
+
+
 def closed_port():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
-
-
-class LosingProxy:
-    """Stands between a client and an API server, and loses a reply when it is told to."""
-
-    def __init__(self, api_url):
-        self._to = ("127.0.0.1", urlsplit(api_url).port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._losing = threading.Event()
-        self.lost = 0
-
-    def lose_next_reply(self):
-        """Cut the connection when the server answers the next request, which it has then carried out."""
-        self._losing.set()
-
-    def __enter__(self):
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):  # closed: no more clients
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self._to)
-                for pump, source, sink in (
-                    (self._forward, client, server),
-                    (self._return, server, client),
-                ):
-                    threading.Thread(target=pump, args=(source, sink), daemon=True).start()
-
-    def _forward(self, client, server):
-        with contextlib.suppress(OSError):
-            while data := client.recv(65_536):
-                server.sendall(data)
-        _close(client, server)
-
-    def _return(self, server, client):
-        with contextlib.suppress(OSError):
-            while data := server.recv(65_536):
-                if self._losing.is_set():
-                    self._losing.clear()
-                    self.lost += 1
-                    break
-                client.sendall(data)
-        _close(client, server)
-
-
-def _close(*sockets):
-    for each in sockets:
-        with contextlib.suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
-        each.close()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import threading
+import time
 
 import pytest
 
+from netcadence.kube.access import Access
+from netcadence.kube.errors import ApiUnavailableError
 from netcadence.kube.follow import Change, follow
 from netcadence.kube.resource import Resource
+from netcadence.kube.transport import Transport
 
 CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap")
+MAPS = CONFIG_MAP.path("default")
 
 
 class Followed:
@@ -60,7 +66,7 @@ class Followed:
         """Stop to follow, after one more change so that the follower has to notice; nothing else was said."""
         self._stopping.set()
         self.create("end")
-        self._thread.join(15)
+        self._thread.join(40)
         assert not self._thread.is_alive()
         left = [self._notices.get() for _ in range(self._notices.qsize())]
         assert left in ([], [(Change.SEEN, f"{self._label}-end", "")])
@@ -74,6 +80,15 @@ def followed(access):
     followed = Followed(access, f"follow-{next(_numbers)}")
     yield followed
     followed.end()
+
+
+@pytest.fixture
+def own_followed(cluster):
+    """A follower with a connection of its own, which may be held up."""
+    with contextlib.closing(Access.connect(kubeconfig=cluster.kubeconfig)) as own:
+        followed = Followed(own, f"follow-{next(_numbers)}")
+        yield followed
+        followed.end()
 
 
 def test_what_is_there_and_each_change_are_told_in_order(followed):
@@ -112,6 +127,81 @@ def test_a_server_that_falls_silent_and_comes_back_warming_up_is_followed_on(fol
     cluster._command("restart", {"down_s": 0.5, "silent": True, "warming_s": 0.2})
     followed.create("b")
     followed.seen("b")
+
+
+@pytest.fixture
+def strike(cluster, faults, struck, until):
+    """Return what strikes watches of config maps, and returns once one that was open has been."""
+
+    def strike(**fault):
+        faults(fraction=1, verb="watch", path=MAPS, **fault)
+        cluster._command("cut-watches", {})
+        until(lambda: struck() > 0)
+
+    return strike
+
+
+@pytest.mark.parametrize("fault", [{"effect": "end"}, {"code": 410}, {"code": 500, "retry_after_s": 0}])
+def test_streams_that_bring_nothing_are_not_asked_for_as_fast_as_they_end(
+    followed, strike, struck, until, fault
+):
+    strike(**fault, count=60)
+    until(lambda: struck() > 5)  # the pauses are a second or more from now on
+    before = struck()
+    time.sleep(2)
+    assert struck() - before <= 4
+    followed.create("a")
+    strike(effect="end", count=1)
+    followed.seen("a")
+
+
+@pytest.mark.usefixtures("own_followed")
+def test_a_server_that_asks_for_time_when_a_watch_is_opened_gets_it(strike, struck):
+    strike(code=429, retry_after_s=4)
+    time.sleep(2)
+    assert struck() == 1
+
+
+def test_a_stream_that_falls_silent_is_given_up(followed, strike, monkeypatch):
+    monkeypatch.setattr("netcadence.kube.follow._STREAM_S", 0.5)
+    strike(effect="silence", count=1)
+    followed.create("a")
+    followed.seen("a")
+
+
+def test_a_set_that_can_no_longer_be_watched_nor_listed_is_given_up_in_the_end(access, faults):
+    faults(fraction=1, code=503, retry_after_s=0, path=MAPS)
+    with pytest.raises(ApiUnavailableError, match="503 ServiceUnavailable"):
+        next(follow(access.with_patience(0.5), CONFIG_MAP, "default", selector="test=nobody"))
+
+
+def test_a_server_that_was_set_back_to_an_earlier_version_is_listed_anew(access, cluster, monkeypatch):
+    monkeypatch.setattr("netcadence.kube.follow._QUIET_S", 1.0)
+    monkeypatch.setattr("netcadence.kube.follow._STREAM_S", 1.0)
+    ahead = Ahead(Transport(cluster.kubeconfig, None, None))
+    notices = follow(ahead, CONFIG_MAP, "default", selector="test=ahead", deadline=time.monotonic() + 20)
+    create = {"name": "ahead-new", "labels": {"test": "ahead"}}
+    later = threading.Timer(
+        0.5,
+        access.create,
+        (CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": create}, "default"),
+    )
+    later.start()
+    assert [notice.name for notice in itertools.islice(notices, 1)] == ["ahead-new"]
+    later.join()
+    assert ahead.lists > 1
+    ahead.close()
+
+
+class Ahead(Access):
+    """A client whose first list was made before the server was restored: from a version yet to come."""
+
+    lists = 0
+
+    def list(self, resource, namespace=None, *, selector=""):
+        items, version = super().list(resource, namespace, selector=selector)
+        self.lists += 1
+        return items, str(int(version) + 1_000_000) if self.lists == 1 else version
 
 
 def test_following_ends_at_its_deadline(access):

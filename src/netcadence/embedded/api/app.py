@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from netcadence.embedded.api import discovery, openapi, reading, reviews, subresources, writing
 from netcadence.embedded.api.access import unauthorized
-from netcadence.embedded.api.bodies import failure, unknown_path
+from netcadence.embedded.api.bodies import JSON, failure, unknown_path
 from netcadence.embedded.api.faults import Asked, Effect
 from netcadence.embedded.api.impersonation import impersonated
 from netcadence.embedded.api.service import require_access, require_path, service_of
@@ -65,7 +65,7 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _OPEN_PATHS: Final = frozenset({"/healthz", "/livez", "/readyz"})
 _ADMIN_PREFIX: Final = "/embedded/"
 _RESOURCE_PATH: Final = re.compile(r"/(?:api/v1|apis/(?P<group>[^/]+)/(?P<version>[^/]+))/(?P<path>.+)")
-_JSON_HEAD: Final = [(b"content-type", b"application/json")]
+_JSON_HEAD: Final = [(b"content-type", JSON.encode())]
 
 
 async def serve_resource(request: Request) -> Response:
@@ -118,6 +118,8 @@ class Gate:
                 await self._app(scope, receive, _unheard)
                 self._service.cut(scope)
                 await _disconnected(receive)
+            case Effect.END:
+                await Response(media_type=JSON)(scope, receive, send)
             case Effect.SILENCE:
                 if is_watch(QueryParams(scope["query_string"])):
                     await send({"type": "http.response.start", "status": 200, "headers": _JSON_HEAD})

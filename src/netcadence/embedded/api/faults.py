@@ -35,6 +35,8 @@ class Effect(enum.StrEnum):
     LOSE_REPLY = "lose-reply"
     #: It is not carried out, and its connection stays open without a word; a watch's after its head.
     SILENCE = "silence"
+    #: It is not carried out, and answered with a success that says nothing: a watch's plain end.
+    END = "end"
 
 
 class Asked(NamedTuple):

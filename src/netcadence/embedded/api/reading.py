@@ -166,6 +166,7 @@ async def watch_objects(request: Request, target: Target) -> Response:
         timeout_s=number(query, "timeoutSeconds") or _LONGEST_WATCH_S,
         bookmarks=flag(query, "allowWatchBookmarks"),
         announce_end=everything,
+        since=since or 0,
     )
     return StreamingResponse(lines, media_type=JSON)
 
@@ -195,6 +196,7 @@ async def _lines(
     timeout_s: float,
     bookmarks: bool,
     announce_end: bool,
+    since: int,
 ) -> AsyncIterator[bytes]:
     """Yield changes until the timeout; whatever waits goes out together."""
     deadline = time.monotonic() + timeout_s
@@ -215,7 +217,7 @@ async def _lines(
         batch += watch.waiting()
         if batch:
             yield b"".join(each.line_of(render(each.revision)) for each in batch)
-        elif bookmarks:
+        elif bookmarks and service.store.version >= since:  # to a version yet to come nothing is said
             yield _bookmark(type_, service.store.version)
 
 
