@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from netcadence.kube.access import Object
+from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError
 from netcadence.kube.observation import Observation, Sighting
 from netcadence.kube.resource import REQUEST, RUN
 from netcadence.kube.run import Run
@@ -42,6 +43,9 @@ _LEAD_PER_PAIR_S: Final = 0.02
 _MOST_LEAD_S: Final = 5.0
 #: The lead is this many times the slowest way from our write to our own watch seen while arming.
 _LEAD_FACTOR: Final = 2.0
+#: Seconds for which a start that cannot be written is tried anew, and the least pause between two tries.
+_FIRE_PATIENCE_S: Final = 45.0
+_FIRE_PAUSE_S: Final = 0.05
 #: Beyond the workers' own arming deadline, so that their reason arrives rather than our impatience.
 _ARM_SLACK_S: Final = 5.0
 
@@ -178,13 +182,46 @@ def _has_failed(observation: Observation, pair: Pair) -> bool:
 
 
 def fire(run: Run, round_: int, *, arming: Arming, observation: Observation) -> datetime:
-    """Publish the instant at which a round starts, in one write; returns it."""
-    start = reference_now(observation.requests.values()) + timedelta(seconds=arming.lead_s)
-    published = RunSpec.model_validate(run.access.get(RUN, run.run_id, run.namespace)["spec"])
-    starts = (*published.starts, RoundStart(round=round_, at=start))
-    body = {"spec": {"starts": [_wire(entry) for entry in starts]}}
-    run.access.patch(RUN, run.run_id, body, run.namespace)
-    return start
+    """Publish the instant at which a round starts, once, and return it.
+
+    A write that does not go through costs time, in which the instant would pass: so each try takes a new one,
+    after a look whether the try before it, its reply lost, has published one already.
+
+    Raises:
+        ApiUnavailableError: Nothing could be written in time.
+    """
+    begun = time.monotonic()
+    at_once = run.access.with_patience(0)
+    while True:
+        published = run.access.get(RUN, run.run_id, run.namespace)
+        spec = RunSpec.model_validate(published["spec"])
+        if start := spec.start_of(round_):
+            return start
+        start = reference_now(observation.requests.values()) + timedelta(seconds=_lead_s(arming, begun))
+        starts = (*spec.starts, RoundStart(round=round_, at=start))
+        body = {
+            "metadata": {"resourceVersion": published["metadata"]["resourceVersion"]},
+            "spec": {"starts": [_wire(entry) for entry in starts]},
+        }
+        try:
+            at_once.patch(RUN, run.run_id, body, run.namespace)
+        except ApiUnavailableError as error:
+            if time.monotonic() > begun + _FIRE_PATIENCE_S:
+                raise
+            time.sleep(max(error.retry_after_s, _FIRE_PAUSE_S))
+        except ApiRefusedError as error:
+            if not error.is_conflict:
+                raise
+        else:
+            return start
+
+
+def _lead_s(arming: Arming, begun: float) -> float:
+    """Return the lead of a start that was first tried to be published at the monotonic instant `begun`.
+
+    What held up the write may have cut the workers' watches too; they are back after about as long again.
+    """
+    return max(arming.lead_s, min(_LEAD_FACTOR * (time.monotonic() - begun), _MOST_LEAD_S))
 
 
 def reference_now(sightings: Iterable[Sighting]) -> datetime:
