@@ -153,6 +153,18 @@ class Cluster:
         """Have the API server refuse connections, and cut those it has, for so many seconds from now."""
         self._command("restart", {"down_s": down_s})
 
+    def cut_watches(self) -> int:
+        """Cut every connection that watches, in the middle; return how many there were."""
+        return int(self._command("cut-watches", {})["cut"])
+
+    def set_faults(self, **faults: Any) -> None:
+        """Have the API server strike some requests from now on, as `api.faults.Faults` says; none by default.
+
+        Raises:
+            EmbeddedClusterError: A key is not known, or a value is none of those allowed.
+        """
+        self._command("faults", faults)
+
     def set_uplink_rate(self, node: str, bits_per_s: int | None) -> None:
         """Limit what a node sends to and gets from other nodes; None lifts the limit.
 
@@ -177,8 +189,8 @@ class Cluster:
     ) -> None:
         self.down()
 
-    def _command(self, verb: str, body: dict[str, Any]) -> None:
-        """Ask the daemon for something that Kubernetes has no word for."""
+    def _command(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask the daemon for something that Kubernetes has no word for; return what it answers."""
         config = yaml.safe_load(self.kubeconfig.read_text())
         request = urllib.request.Request(  # noqa: S310 - the address is the cluster's own
             f"{self.api_url}/embedded/v1/{verb}",
@@ -190,12 +202,13 @@ class Cluster:
         )
         context = ssl.create_default_context(cafile=str(self._state.authority))
         try:
-            with urllib.request.urlopen(request, timeout=_REQUEST_DEADLINE_S, context=context):  # noqa: S310 - likewise
-                pass
+            with urllib.request.urlopen(request, timeout=_REQUEST_DEADLINE_S, context=context) as reply:  # noqa: S310 - likewise
+                answer: dict[str, Any] = json.loads(reply.read() or "{}")
         except urllib.error.HTTPError as error:
             raise EmbeddedClusterError(f"{verb}: {_message(error.read())}") from error
         except OSError as error:
             raise EmbeddedClusterError(f"{verb}: the cluster {self.name} does not answer: {error}") from error
+        return answer
 
 
 def _message(body: bytes) -> str:
