@@ -19,6 +19,11 @@ def is_armed(status: RequestStatus) -> bool:
     return all(status.side(role).phase is Phase.ARMED for role in Role)
 
 
+def has_succeeded(status: RequestStatus) -> bool:
+    """Tell whether both workers have done their part, and there are figures."""
+    return all(status.side(role).phase is Phase.SUCCEEDED for role in Role) and bool(status.results)
+
+
 def has_failed(status: RequestStatus) -> bool:
     """Tell whether at least one worker has given up on a request."""
     return any(status.side(role).phase is Phase.FAILED for role in Role)
@@ -41,12 +46,12 @@ def outcome_of(
         otherwise: The error to give where neither worker gave a reason.
 
     Returns:
-        Figures if both sides succeeded; otherwise the cause: a lost worker before all else, then the first
-        side to fail for a reason of its own.
+        Figures if both sides succeeded and neither was lost; otherwise the cause: a lost worker before all
+        else, then the first side to fail for a reason of its own.
     """
     status = status or RequestStatus()
     client = status.side(Role.CLIENT)
-    succeeded = all(status.side(role).phase is Phase.SUCCEEDED for role in Role) and bool(status.results)
+    succeeded = lost is None and has_succeeded(status)
     error = None if succeeded else _cause(status, lost, otherwise)
     return PairOutcome(
         pair=pair,

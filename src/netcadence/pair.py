@@ -14,6 +14,7 @@ class WorkerPod:
     ip: str
     node: str
     zone: str = ""
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

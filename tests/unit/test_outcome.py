@@ -69,6 +69,14 @@ def test_a_lost_worker_is_the_cause_whatever_the_other_side_says():
     assert "worker a was deleted" in outcome.error.message
 
 
+def test_figures_that_came_after_the_loss_of_a_worker_are_not_taken():
+    """They are of another worker, which came up in its place."""
+    status = RequestStatus(client=side(Phase.SUCCEEDED), server=side(Phase.SUCCEEDED), results=FIGURES)
+    outcome = outcome_of(PAIR, status, start=START, lost=(Role.CLIENT, "worker a ended with exit code 137"))
+    assert outcome.results == ()
+    assert outcome.error.reason is Reason.POD_LOST
+
+
 def test_the_side_that_failed_for_a_reason_of_its_own_is_the_cause():
     """PeerFailed points to the other side."""
     status = RequestStatus(

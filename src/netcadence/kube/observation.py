@@ -19,6 +19,8 @@ from netcadence.kube.access import Object
 from netcadence.kube.follow import Change, Notice, follow
 from netcadence.kube.resource import POD, Resource
 from netcadence.kube.run import Run
+from netcadence.kube.workers import restarts
+from netcadence.outcome import has_succeeded
 from netcadence.pair import Pair, WorkerPod
 from netcadence_worker.contract import RequestStatus, Role
 
@@ -34,6 +36,14 @@ class Sighting:
     first_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why, in words, a pod is not the worker that was paired any more; when that was seen, as above."""
+
+    why: str
+    at: float
+
+
 class Observation:
     """A context manager: on entering it starts to follow a run's objects, on leaving it stops.
 
@@ -42,14 +52,14 @@ class Observation:
 
     Attributes:
         requests: The latest sighting by pair index.
-        lost: By worker pod name, in words, why it is not the worker that was paired any more.
+        lost: By worker pod name, the loss of those that were lost.
     """
 
     def __init__(
         self, run: Run, workers: tuple[WorkerPod, ...], *, guard: Callable[[], None] = lambda: None
     ) -> None:
         self.requests: dict[int, Sighting] = {}
-        self.lost: dict[str, str] = {}
+        self.lost: dict[str, Loss] = {}
         self._run = run
         self._workers = {worker.name: worker for worker in workers}
         self._guard = guard
@@ -91,10 +101,16 @@ class Observation:
         return False
 
     def lost_side(self, pair: Pair) -> tuple[Role, str] | None:
-        """Return which worker of a pair was lost and why, if one was."""
+        """Return which worker of a pair was lost and why, if one was while its request was open.
+
+        A pair that had succeeded before keeps its figures. One that succeeds afterwards has them from another
+        worker, which came up in the place of the lost one.
+        """
+        sighting = self.requests.get(pair.index)
         for role, worker in ((Role.CLIENT, pair.client), (Role.SERVER, pair.server)):
-            if worker.name in self.lost:
-                return role, self.lost[worker.name]
+            loss = self.lost.get(worker.name)
+            if loss and not (sighting and has_succeeded(sighting.status) and sighting.at <= loss.at):
+                return role, loss.why
         return None
 
     def _feed(self, resource: Resource) -> None:
@@ -117,7 +133,7 @@ class Observation:
         if resource is self._run.wire.requests:
             self._take_request(notice)
         elif why := _why_lost(self._workers.get(notice.name), notice):
-            self.lost.setdefault(notice.name, why)
+            self.lost.setdefault(notice.name, Loss(why, time.monotonic()))
 
     def _take_request(self, notice: Notice) -> None:
         if notice.change is Change.SEEN:
@@ -148,11 +164,11 @@ def _why_dead(where: str, worker: WorkerPod, pod: Object) -> str:
         return (
             f"{where} ended: {status.get('reason') or status['phase']} {status.get('message', '')}".rstrip()
         )
+    # A worker that ended and came up again before it was paired is the one that was paired.
+    states = ("state", "lastState") if restarts(pod) > worker.restarts else ("state",)
     for container in status.get("containerStatuses", ()):
-        ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get(
-            "terminated"
-        )
-        if ended:
+        found = (container.get(state, {}).get("terminated") for state in states)
+        if ended := next(filter(None, found), None):
             said = f": {ended['message'].strip()}" if ended.get("message") else ""
             code = f"exit code {ended.get('exitCode')} ({ended.get('reason', 'unknown')})"
             return f"{where} ended with {code}{said}"

@@ -324,7 +324,13 @@ def _worker(pod: Object, zones: Mapping[str, str]) -> WorkerPod:
         ip=pod["status"]["podIP"],
         node=node,
         zone=zones.get(node, ""),
+        restarts=restarts(pod),
     )
+
+
+def restarts(pod: Object) -> int:
+    """Return how often containers of a pod were started again."""
+    return sum(each.get("restartCount", 0) for each in pod.get("status", {}).get("containerStatuses", ()))
 
 
 def _late(pods: dict[str, Object], ready: dict[str, Object], replicas: int, timeout_s: float) -> str:
