@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from netcadence.pair import Pair
 from netcadence.record import PairOutcome
-from netcadence_worker.contract import Phase, Reason, ReportedError, RequestStatus, Role, SideStatus
+from netcadence_worker.contract import Mark, Phase, Reason, ReportedError, RequestStatus, Role, SideStatus
+
+#: Two clocks disagree that are further apart than this: one-way latencies within a cluster are less.
+_CLOCKS_APART_S: Final = 1e-3
 
 
 def is_settled(status: RequestStatus) -> bool:
@@ -57,7 +61,7 @@ def outcome_of(
         pair=pair,
         results=status.results if succeeded else (),
         intervals=status.intervals if succeeded else (),
-        marks=status.marks if succeeded else (),
+        marks=_marks(status) if succeeded else (),
         error=error,
         tools={role: tool for role in Role if (tool := status.side(role).tool)},
         started_at=client.started_at,
@@ -77,6 +81,21 @@ def start_offset_s(client: SideStatus, start: datetime | None) -> float | None:
         return None
     offset = timedelta(seconds=client.clock.offset if client.clock else 0.0)
     return (client.started_at + offset - start).total_seconds()
+
+
+def _marks(status: RequestStatus) -> tuple[Mark, ...]:
+    """Return the marks of a result; what a tool cannot know of the two clocks, the workers have measured."""
+    disagree = (Mark.CLOCKS_DISAGREE,) if _clocks_disagree(status) else ()
+    return tuple(dict.fromkeys((*status.marks, *disagree)))
+
+
+def _clocks_disagree(status: RequestStatus) -> bool:
+    """Tell whether the clocks of both sides are apart by more than the measurement of that is uncertain."""
+    client, server = (status.side(role).clock for role in Role)
+    if client is None or server is None or client.reference != server.reference:
+        return False
+    apart_s = abs(client.offset - server.offset)
+    return apart_s - client.uncertainty - server.uncertainty > _CLOCKS_APART_S
 
 
 def _cause(

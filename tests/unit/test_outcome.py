@@ -12,6 +12,7 @@ from netcadence.outcome import has_failed, is_armed, is_settled, outcome_of
 from netcadence.pair import Pair, WorkerPod
 from netcadence_worker.contract import (
     ClockReading,
+    Mark,
     Phase,
     Reason,
     ReportedError,
@@ -75,6 +76,22 @@ def test_figures_that_came_after_the_loss_of_a_worker_are_not_taken():
     outcome = outcome_of(PAIR, status, start=START, lost=(Role.CLIENT, "worker a ended with exit code 137"))
     assert outcome.results == ()
     assert outcome.error.reason is Reason.POD_LOST
+
+
+@pytest.mark.parametrize(
+    ("client_s", "server_s", "marks"),
+    [(0.0, 0.0, ()), (-3.0, -3.0, ()), (0.0015, 0.0, ()), (-3.0, 0.0, (Mark.CLOCKS_DISAGREE,))],
+    ids=["same", "both wrong alike", "within what is uncertain", "one wrong"],
+)
+def test_clocks_that_were_measured_apart_mark_the_result(client_s, server_s, marks):
+    """A latency that is too long by their distance looks like any other."""
+    clocks = [ClockReading(reference="r", offset=each, uncertainty=0.0003) for each in (client_s, server_s)]
+    status = RequestStatus(
+        client=side(Phase.SUCCEEDED, clock=clocks[0]),
+        server=side(Phase.SUCCEEDED, clock=clocks[1]),
+        results=FIGURES,
+    )
+    assert outcome_of(PAIR, status, start=START).marks == marks
 
 
 def test_the_side_that_failed_for_a_reason_of_its_own_is_the_cause():

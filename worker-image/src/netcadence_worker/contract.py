@@ -157,7 +157,8 @@ class Reason(enum.StrEnum):
 class Mark(enum.StrEnum):
     """What a reader has to know about a result that is a number all the same."""
 
-    #: A one-way latency is negative, or its parts contradict each other: the two clocks disagree.
+    #: The two clocks were measured to be apart, or show it: a one-way latency is negative, or its parts
+    #: contradict each other.
     CLOCKS_DISAGREE = "ClocksDisagree"
     #: Datagrams arrived out of order.
     OUT_OF_ORDER = "OutOfOrder"

@@ -38,7 +38,7 @@ PEER_SLACK_S: Final = 2.0
 START_PATIENCE_S: Final = 600.0
 #: Seconds over which the pairs of a run spread their news that traffic flows.
 _REPORT_SPREAD_S: Final = 1.0
-#: Seconds within which the run's object has to be seen; it is made before its requests.
+#: Seconds within which the run's reference has to be seen; it is named before there are requests.
 _RUN_PATIENCE_S: Final = 2.0
 
 
@@ -88,8 +88,8 @@ class Job:
         """Compare the own clock with the run's reference; None if there is none or it does not answer."""
         bell, situation = self.situation.bell, self.situation
         until = min(self.arm_until, time.monotonic() + _RUN_PATIENCE_S)
-        bell.wait(until, condition=lambda: situation.run is not None)
-        reference = situation.run.reference if situation.run else None
+        bell.wait(until, condition=lambda: situation.reference is not None)
+        reference = situation.reference
         if reference is None:
             return None
         if reference.pod_name == self.settings.pod_name:

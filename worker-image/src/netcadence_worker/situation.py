@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from netcadence_worker.bell import Bell
-from netcadence_worker.contract import Phase, Role, RunSpec, SideStatus
+from netcadence_worker.contract import ClockReference, Phase, Role, RunSpec, SideStatus
 from netcadence_worker.failure import FailureError
 from netcadence_worker.log import say
 
@@ -33,6 +33,11 @@ class Situation:
     def start(self) -> datetime | None:
         """The published start of this request's round, by the reference worker's clock."""
         return self.run.start_of(self._round) if self.run else None
+
+    @property
+    def reference(self) -> ClockReference | None:
+        """The worker whose clock the run goes by."""
+        return self.run.reference if self.run else None
 
     @property
     def peer_is_ready(self) -> bool:
