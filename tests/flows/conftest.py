@@ -28,6 +28,7 @@ WORKER = (sys.executable, "-m", "netcadence_worker")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAMESPACES = Path("/run/netns")
 IPERF = shutil.which("iperf")
+FALSE_WORKERS = Path(__file__).parent / "faults" / "false_workers"
 
 #: What stands in the place of iperf in the images of that name. Each tells its version like a good tool.
 FALSE_TOOLS = {
@@ -110,9 +111,11 @@ def ask(prefect):
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory):
-    """The worker image, and others that are lied to by their tools."""
+    """The worker image, others that are lied to by their tools, and workers that err themselves."""
     folder = tmp_path_factory.mktemp("tools")
     found = {"netcadence-worker": Image(argv=WORKER)}
+    for program in FALSE_WORKERS.glob("*.py"):
+        found[program.stem] = Image(argv=(sys.executable, str(program)))
     for name, script in FALSE_TOOLS.items():
         tool = folder / name / "iperf"
         tool.parent.mkdir()
