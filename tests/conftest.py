@@ -141,16 +141,17 @@ def kubeconfig_of(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def granted():
-    """Return what reads a manifest's rights: verb, qualified resource, whether in a namespace."""
+    """Return what reads a manifest's rights: verb, qualified resource, whether in a namespace, name."""
 
     def granted(file):
         return {
-            (verb, f"{resource}.{group}" if group else resource, body["kind"] == "Role")
+            (verb, f"{resource}.{group}" if group else resource, body["kind"] == "Role", name)
             for body in yaml.safe_load_all((MANIFESTS / file).read_text())
             for rule in body.get("rules", ())
             for verb in rule["verbs"]
             for resource in rule["resources"]
             for group in rule["apiGroups"]
+            for name in rule.get("resourceNames", [""])
         }
 
     return granted

@@ -10,7 +10,7 @@ import pytest
 from flows.command_line import application, outcome_of
 from netcadence.embedded import Cluster, Settings
 from netcadence.kube.access import Access
-from netcadence.kube.resource import CRD, NAMESPACE
+from netcadence.kube.resource import CRD, NAMESPACE, NODE
 from netcadence.lake import Lake
 
 
@@ -50,6 +50,26 @@ def test_a_plan_that_the_cluster_cannot_do_exits_with_2_and_says_what_is_missing
     words = ("udp-1:1", "--node-selector", "pool=none", "--kubeconfig", untouched.kubeconfig)
     assert command("plan", *words) == 2
     assert "2 nodes missing" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_plan_names_the_taint_that_closes_a_node_and_uses_the_node_where_it_is_tolerated(
+    untouched, write_scenario, capsys
+):
+    pairs = {"nodes": {"pairs": [{"client_node": "node-1", "server_node": "node-2"}]}}
+    tolerant = {"tolerations": [{"key": "dedicated", "operator": "Exists"}]}
+    refused = write_scenario("udp-1:1", "UDP", **pairs)
+    accepted = write_scenario("udp-1:1", "UDP", **pairs, worker=tolerant)
+    access = Access.connect(kubeconfig=untouched.kubeconfig)
+    taint = {"key": "dedicated", "value": "db", "effect": "NoExecute"}
+    access.patch(NODE, "node-1", {"spec": {"taints": [taint]}})
+    try:
+        assert command("plan", refused, "--kubeconfig", untouched.kubeconfig) == 2
+        said = " ".join(capsys.readouterr().out.split())
+        assert "node-1 is tainted dedicated=db:NoExecute, which worker.tolerations does not name" in said
+        assert command("plan", accepted, "--kubeconfig", untouched.kubeconfig) == 0
+    finally:
+        access.patch(NODE, "node-1", {"spec": {"taints": None}})
+        access.close()
 
 
 def test_a_plan_without_a_cluster_shows_the_demand(home, monkeypatch, tmp_path, capsys):

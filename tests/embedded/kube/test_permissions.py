@@ -88,7 +88,12 @@ def orchestrator(account):
 
 def test_what_a_run_asks_for_is_what_the_manifest_grants(granted):
     needed = {
-        (each.verb, each.resource.qualified, each.resource.namespaced or each.resource == NAMESPACE)
+        (
+            each.verb,
+            each.resource.qualified,
+            each.resource.namespaced or each.resource == NAMESPACE,
+            each.name,
+        )
         for each in NEEDED
     }
     assert needed == granted("orchestrator.yaml")

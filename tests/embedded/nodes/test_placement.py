@@ -127,6 +127,18 @@ def test_a_taint_keeps_out_who_does_not_tolerate_it():
     assert place(pod(tolerations=[{"key": "dedicated", "value": "db"}]), nodes) == "n0"
 
 
+def test_a_toleration_of_one_effect_does_not_help_against_another():
+    nodes = [node("n0", taints=[{"key": "dedicated", "effect": "NoExecute"}])]
+    tolerant = {"key": "dedicated", "operator": "Exists"}
+    with pytest.raises(UnschedulableError, match="untolerated taint"):
+        place(pod(tolerations=[{**tolerant, "effect": "NoSchedule"}]), nodes)
+    assert place(pod(tolerations=[{**tolerant, "effect": "NoExecute"}]), nodes) == "n0"
+
+
+def test_a_taint_that_only_asks_keeps_nobody_out():
+    assert place(pod(), [node("n0", taints=[{"key": "spot", "effect": "PreferNoSchedule"}])]) == "n0"
+
+
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
