@@ -73,7 +73,7 @@ def used_by(lab, namespace):
 
 
 def test_a_run_under_the_orchestrators_own_account_passes(state):
-    assert state.result().judgement.verdict is Verdict.PASS
+    assert state.result(raise_on_failure=False).judgement.verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("account", [ORCHESTRATOR, WORKER])
