@@ -153,8 +153,7 @@ def measure(course: Course, layout: Layout, tenure: Tenure) -> None:
             course.pairs = pair(run, workers, layout)
         with Observation(run, workers, guard=tenure.require) as course.observation:
             for round_ in range(run.scenario.rounds):
-                measure_round(course, round_, owner)
-                tenure.require()
+                measure_round(course, round_, owner, tenure)
     except WorkersFailedError as error:
         missing = Reason.TOOL_MISSING if Reason.TOOL_MISSING in str(error) else Reason.WORKER_NOT_READY
         course.hold(missing, error)
@@ -170,19 +169,23 @@ def measure(course: Course, layout: Layout, tenure: Tenure) -> None:
         course.hold(Reason.INTERRUPTED, "the run was stopped before this pair had a result")
         raise
     finally:
+        if (trouble := tenure.trouble) and not course.disturbance:
+            course.disturb(trouble)
         with course.phase("clean up"):
             clean_up(run)
 
 
-def measure_round(course: Course, round_: int, owner: dict[str, Any]) -> None:
-    """Arm, fire and collect the pairs of one round."""
+def measure_round(course: Course, round_: int, owner: dict[str, Any], tenure: Tenure) -> None:
+    """Arm, fire and collect the pairs of one round, while the cluster is ours."""
     pairs, observation = course.pairs_of(round_), course.observation
     assert observation is not None  # noqa: S101 - opened by the caller; tells the type checker
+    tenure.require()
     with course.phase("arm"):
         processors = course.facts.processors if course.facts else {}
         arming = arm(course.run, pairs, owner, observation, processors)
     if not arming.armed:
         return
+    tenure.require()
     with course.phase("fire"):
         course.starts[round_] = fire(course.run, pairs, owner, arming, observation)
     warm_up(arming.lead_s)
