@@ -87,6 +87,14 @@ def test_an_unknown_skew_is_said_to_be_unknown(make_record, invalid, troubled):
     assert "skew     unknown: no pair reported its start" in shown(record, invalid)
 
 
+def test_a_skew_that_the_workers_do_not_tell_is_said_to_be_not_judged(make_record, passing, measured):
+    record = make_record(*measured.outcomes, skew=None)
+    record = replace(record, facts=replace(record.facts, tells_starts=False))
+    said = " ".join(shown(record, passing).split())
+    assert "not proved: these workers do not report when they start, so p99 ≤ 100 ms is not judged" in said
+    assert "required" not in said
+
+
 def test_a_run_can_be_found_again(measured, passing):
     text = shown(measured, passing)
     assert line_with(text, "run ") == "run tcp-50-50-20260131t033000-abcd"
