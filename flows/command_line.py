@@ -16,9 +16,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import embedded_commands, environment
+from flows import embedded_commands, environment, perfdata_commands
 from flows.display import Display
 from flows.exit_code import ExitCode, gravest, of_error
+from flows.perfdata_commands import PerfDataFolder
 from netcadence import __version__, document, scenario
 from netcadence import sla as slas
 from netcadence.adjustment import Adjustment
@@ -64,6 +65,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 application.add_typer(embedded_commands.application, name="embedded")
+application.command("import-perfdata")(perfdata_commands.import_perfdata)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 LakeAddress = Annotated[
@@ -181,6 +183,7 @@ def run(
             metavar="ID", help="Id of the run, which no run in the lake may have; by default made up."
         ),
     ] = None,
+    perfdata: PerfDataFolder = None,
     as_json: Json = False,
 ) -> None:
     """Measure, judge and keep scenarios, one after another.
@@ -204,6 +207,7 @@ def run(
         max_total_bits_per_s=max_total_bandwidth,
         max_total_bytes=max_total_bytes,
     )
+    perfdata_commands.require_folder(perfdata)
     home = _home()
     _require_acceptable(names, adjustment, sla=sla, lake=lake or str(home.lake), run_id=run_id)
     _require_expressible(names, adjustment, wire=wire, namespace=namespace)
@@ -229,6 +233,7 @@ def run(
         lake=lake,
         console=console,
         adjustment=adjustment,
+        perfdata=perfdata,
     )
     codes = session.run(names, run_id=run_id, as_json=as_json)
     raise typer.Exit(gravest(codes))
@@ -311,16 +316,22 @@ def results(
     ] = None,
     cluster: Annotated[str | None, typer.Option(metavar="NAME", help="Only this cluster.")] = None,
     last: Annotated[int, typer.Option(min=1, metavar="N", help="How many runs to show.")] = 20,
+    perfdata: PerfDataFolder = None,
     as_json: Json = False,
 ) -> None:
     """Show the runs in the lake, newest last."""
+    perfdata_commands.require_folder(perfdata)
+
     from flows import history  # noqa: PLC0415 - imports pandas
 
-    runs = history.runs(lake or str(_home().lake), scenario=name, cluster=cluster, last=last)
+    address = lake or str(_home().lake)
+    runs = history.runs(address, scenario=name, cluster=cluster, last=last)
     if as_json:
         _print_json(runs)
     else:
         history.show(runs, Console())
+    if perfdata:
+        perfdata_commands.export_runs([each["run_id"] for each in runs], address, perfdata)
 
 
 @application.command()

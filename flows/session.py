@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from rich.console import Console
 from rich.text import Text
 
-from flows import embedded_commands, environment, server
+from flows import embedded_commands, environment, perfdata_commands, server
 from flows.benchmark import benchmark
 from flows.display import Display
 from flows.exit_code import ExitCode, of_error, of_verdict
@@ -24,6 +24,7 @@ from netcadence.embedded import Cluster
 from netcadence.home import Home
 from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
+from netcadence.perfdata import Measured
 from netcadence.report import VERDICT_STYLES, verdict_table
 from netcadence.report import as_json as report_as_json
 from tasks.progress import heard_by
@@ -85,6 +86,7 @@ class Session:
     lake: str | None
     console: Console
     adjustment: Adjustment
+    perfdata: Path | None = None
 
     def run(self, names: list[str], *, run_id: str | None, as_json: bool) -> list[ExitCode]:
         """Run scenarios one after another; a failed one does not keep the next from being measured.
@@ -98,6 +100,8 @@ class Session:
                 outcomes.append(self._one(name, target, run_id))
                 if not as_json:
                     self._show(outcomes[-1])
+                if self.perfdata and (report := outcomes[-1].report):
+                    perfdata_commands.export(Measured.of_record(report.record), self.perfdata, self.console)
         if as_json:
             self._print_json(outcomes)
         else:

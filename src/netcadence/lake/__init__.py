@@ -1,13 +1,14 @@
 """The lake: every run's measurements as Parquet files that anything can query, written once and kept.
 
-Five tables in the layout `<lake>/<table>/cluster=<cluster>/date=<day>/<run id>.parquet`:
+Six tables in the layout `<lake>/<table>/cluster=<cluster>/date=<day>/<run id>.parquet`:
 
 =========== ========================================================================================
 `results`   one row a pair and metric, or one row a failed pair with its reason (metric is null then)
 `intervals` one row a pair, metric and part of the test, usually a second
 `raw`       one row a tool: what it printed, so that a parser can be corrected later
 `verdicts`  one row a finding of the judgement
-`runs`      one row a run; written last, so that a run is there only when it is whole
+`summaries` one row a metric and statistic over the pairs that others published, and that was imported
+`runs`      one row a run of ours; written last, so that a run is there only when it is whole
 =========== ========================================================================================
 
 Here belongs how a run becomes tables and files and how they are read back. What the figures mean does not:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from netcadence.errors import InvalidInputError
+from netcadence.foreign import ForeignRun
 from netcadence.lake import tables
 from netcadence.lake.layout import Place
 from netcadence.lake.storage import Storage
@@ -110,6 +111,26 @@ class Lake:
         """
         return self._keep(record.facts, tables.measurements(record) | tables.conclusions(record, judgement))
 
+    def keep_foreign(self, run: ForeignRun) -> WrittenRun:
+        """Keep what others measured: one pair's value as `results`, statistics over pairs as `summaries`.
+
+        It is not listed in `runs`, which is for what was planned, measured and judged here. A file that is
+        there already is left as it is.
+
+        Raises:
+            InvalidInputError: The run's id, cluster or start cannot name a file.
+            LakeError: The storage refused or did not answer; no half file is visible.
+        """
+        _check(run)
+        contents = tables.foreign(run)
+        day = run.started_at.astimezone(UTC).date()
+        paths = {table: Place(table, run.cluster, day, run.run_id).path for table in contents}
+        missing = [table for table, path in paths.items() if not self._storage.exists(path)]
+        for table in missing:
+            self._put(paths[table], contents[table])
+        urls = {table: self._storage.url_of(path) for table, path in paths.items()}
+        return WrittenRun(run.run_id, urls, is_new=bool(missing))
+
     def runs(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a concluded run, oldest first."""
         return self._frame("runs", wanted)
@@ -125,6 +146,10 @@ class Lake:
     def verdicts(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a finding."""
         return self._frame("verdicts", wanted)
+
+    def summaries(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a metric and statistic over the pairs that others published."""
+        return self._frame("summaries", wanted)
 
     def raw(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a tool, with what it printed."""
@@ -180,7 +205,7 @@ def _check_id(run_id: str) -> None:
         raise InvalidInputError(f"run id {run_id!r} cannot name a file; allowed: {allowed}") from error
 
 
-def _check(facts: RunFacts) -> None:
+def _check(facts: RunFacts | ForeignRun) -> None:
     _check_id(facts.run_id)
     if not facts.cluster:
         raise InvalidInputError(f"run {facts.run_id}: a run needs the name of its cluster")

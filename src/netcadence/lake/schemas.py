@@ -11,7 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 #: Keys of the file's metadata by which a reader knows that a file is of this lake.
 TABLE_KEY: Final = b"netcadence.table"
 VERSION_KEY: Final = b"netcadence.schema_version"
@@ -79,6 +79,21 @@ _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
         pa.field("clock_reference", _TEXT),
         pa.field("clock_offset_s", pa.float64()),
         pa.field("clock_uncertainty_s", pa.float64()),
+        # Since version 3: null for what a run of ours measured, else where it is from, such as `perfdata`.
+        pa.field("origin", _TEXT),
+    ),
+    # Since version 3: what others have measured, where they published statistics over the pairs only.
+    "summaries": (
+        *_RUN,
+        pa.field("protocol", _TEXT),
+        pa.field("ratio", _TEXT),
+        _required("metric", _TEXT),
+        _required("statistic", _TEXT),
+        _required("value", pa.float64()),
+        pa.field("unit", _TEXT),
+        pa.field("direction", _TEXT),
+        _required("origin", _TEXT),
+        pa.field("source", _TEXT),
     ),
     "intervals": (
         *_RUN,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from netcadence.foreign import ForeignFigure, ForeignRun
 from netcadence.lake.schemas import FILE_SCHEMAS
 from netcadence.lake.tool_output import ToolOutput, unpack
 from netcadence.record import Judgement, PairOutcome, RunFacts, RunRecord
@@ -24,6 +25,34 @@ def measurements(record: RunRecord) -> dict[str, pa.Table]:
 def conclusions(record: RunRecord, judgement: Judgement) -> dict[str, pa.Table]:
     """Return the tables that hold what it comes to: `verdicts` and, last, `runs`."""
     return {"verdicts": _verdicts(record.facts, judgement), "runs": _runs(record, judgement)}
+
+
+def foreign(run: ForeignRun) -> dict[str, pa.Table]:
+    """Return the tables that hold what others measured: `results` of one pair, `summaries` of statistics."""
+    pairs = [_foreign_row(run, figure) for figure in run.figures if figure.statistic is None]
+    statistics = [_foreign_row(run, figure) for figure in run.figures if figure.statistic is not None]
+    rows = {"results": pairs, "summaries": statistics}
+    return {
+        name: pa.Table.from_pylist(each, schema=FILE_SCHEMAS[name]) for name, each in rows.items() if each
+    }
+
+
+def _foreign_row(run: ForeignRun, figure: ForeignFigure) -> dict[str, Any]:
+    metric = METRICS[figure.metric]
+    row = {
+        "run_id": run.run_id,
+        "scenario": run.scenario,
+        "started_at": run.started_at,
+        "protocol": run.protocol,
+        "metric": figure.metric,
+        "unit": metric.unit,
+        "value": figure.value,
+        "direction": metric.direction,
+        "origin": run.origin,
+    }
+    if figure.statistic is None:
+        return row | {"round": 0, "pair_index": 0}  # the only pair
+    return row | {"ratio": run.ratio, "statistic": figure.statistic, "source": run.source}
 
 
 def _run(facts: RunFacts) -> dict[str, Any]:

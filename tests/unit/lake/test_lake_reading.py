@@ -14,7 +14,7 @@ import pytest
 from netcadence.errors import InvalidInputError
 from netcadence.lake import Lake
 
-TABLES = ("runs", "results", "intervals", "verdicts", "raw")
+TABLES = ("runs", "results", "intervals", "verdicts", "raw", "summaries")
 DAY = "cluster=staging/date=2026-01-31"
 
 
@@ -240,3 +240,14 @@ def test_nodes_of_an_older_lake_are_read_without_what_it_did_not_know(stored):
         ("6.1", None, None),
         ("6.2", None, None),
     ]
+
+
+def test_results_of_an_older_lake_have_no_origin(stored):
+    """Version 2 knew of nothing that others had measured."""
+    path = Path(stored.url, "results", DAY, "run-1.parquet")
+    table = pq.ParquetFile(path).read()
+    pq.write_table(table.drop_columns("origin").replace_schema_metadata(table.schema.metadata), path)
+    results = stored.results()
+    assert len(results) == 23
+    assert results["origin"].isna().all()
+    assert stored.summaries().empty
