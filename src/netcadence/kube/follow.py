@@ -78,11 +78,12 @@ def follow(
             began = time.monotonic()
             stream_s = _STREAM_S if deadline is None else min(_STREAM_S, deadline - began)
             for notices in follower.watch(stream_s):
-                backoff.reset()
                 yield from notices
                 if ended():
                     return
-            if follower.heard_at < began and time.monotonic() - began < stream_s / 2:
+            if follower.heard_at >= began or time.monotonic() - began > stream_s / 2:
+                backoff.reset()
+            else:
                 # Streams that end at once are not asked for as fast as they end.
                 time.sleep(backoff.next_s())
 

@@ -39,12 +39,22 @@ class ApiError(Exception):
     Attributes:
         status: The HTTP status or a Status object's code; None if there was no answer at all.
         retry_after_s: How long the server wants to be left alone.
+        is_unserved: Whether nothing serves the path: a definition is new, or about to be replaced. The server
+            says so in plain text, and of an object that is not there with a Status.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float = 0.0,
+        is_unserved: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after_s = retry_after_s
+        self.is_unserved = is_unserved
 
 
 class Endpoint:
@@ -236,14 +246,17 @@ def _event(line: bytes) -> Object:
 def _refusal(method: str, path: str, response: http.client.HTTPResponse) -> ApiError:
     """Read an answer that is no success: a Status, or plain text where nothing serves the path yet."""
     text = response.read().decode("utf-8", errors="replace").strip()
+    is_status = False
     with contextlib.suppress(ValueError):
         status = json.loads(text)
-        text = str(status["message"]) if isinstance(status, dict) and "message" in status else text
+        is_status = isinstance(status, dict)
+        text = str(status["message"]) if is_status and "message" in status else text
     wish = response.getheader("Retry-After") or ""
     return ApiError(
         f"{method} {path.partition('?')[0]}: {response.status} {text[:_EXCERPT]}",
         status=response.status,
         retry_after_s=min(float(wish), _MOST_RETRY_AFTER_S) if wish.isdecimal() else 0.0,
+        is_unserved=response.status == http.client.NOT_FOUND and not is_status,
     )
 
 
@@ -256,7 +269,12 @@ class Backoff:
     def reset(self) -> None:
         self._next_s = _LEAST_BACKOFF_S
 
-    def after(self, error: ApiError) -> float:
-        delay_s = max(self._next_s, error.retry_after_s) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load
+    def next_s(self) -> float:
+        delay_s = self._next_s * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
         self._next_s = min(self._next_s * 2, _MOST_BACKOFF_S)
         return delay_s
+
+    def after(self, error: ApiError) -> float:
+        # Never sooner than asked for, and not all workers in the same moment.
+        asked_s = error.retry_after_s * random.uniform(1.0, 1.25)  # noqa: S311 - likewise
+        return max(self.next_s(), asked_s)

@@ -70,7 +70,7 @@ class Reporter(threading.Thread):
             try:
                 self._wire.deliver(self._connection, name, report)
             except ApiError as error:
-                if error.status not in _HOPELESS:
+                if error.status not in _HOPELESS or error.is_unserved:
                     self._pause(backoff.after(error))
                     continue
                 say(name, f"report not accepted: {error}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from netcadence_worker.api import ApiError, Backoff, Connection
@@ -11,7 +13,11 @@ from netcadence_worker.log import say
 if TYPE_CHECKING:
     from netcadence_worker.api import Endpoint, Object
 
-_GONE: Final = 410
+#: A stream that ends sooner than this without a word is not asked for anew as fast as it ended.
+_SHORT_S: Final = 5.0
+#: After so long without a word all is listed anew. A server speaks each minute, in bookmarks, except where it
+#: was restored from a backup: to a version that is yet to come it says nothing for ever.
+_QUIET_S: Final = 70.0
 
 
 class Follower(Protocol):
@@ -36,6 +42,10 @@ class Watch(threading.Thread):
         self._known: dict[str, str] = {}
         self._stopping = threading.Event()
         self._backoff = Backoff()
+        #: When the server last listed or told anything.
+        self._heard_at = 0.0
+        #: When the last stream began; infinite where there was none.
+        self._began = math.inf
         #: Whether changes are being seen now; `trouble` says why not.
         self.established = False
         self.trouble = "not yet connected"
@@ -43,17 +53,31 @@ class Watch(threading.Thread):
     def run(self) -> None:
         version: str | None = None
         while not self._stopping.is_set():
+            self._began = math.inf
             try:
-                version = self._follow(version or self._list())
-                continue
+                version = version or self._list()
+                self._began = time.monotonic()
+                version = self._follow(version)
             except ApiError as error:
                 if self._stopping.is_set():
                     break
                 version = None
                 self._lose(error)
-                if error.status != _GONE:
-                    self._stopping.wait(self._backoff.after(error))
+                self._steady()
+                self._stopping.wait(self._backoff.after(error))
+            else:
+                if not self._steady():
+                    self._stopping.wait(self._backoff.next_s())
+                if time.monotonic() - self._heard_at > _QUIET_S:
+                    version = None
         self._connection.close()
+
+    def _steady(self) -> bool:
+        """Tell whether the last stream brought something or at least lasted; then pauses are short again."""
+        steady = self._heard_at >= self._began or time.monotonic() - self._began >= _SHORT_S
+        if steady:
+            self._backoff.reset()
+        return steady
 
     def stop(self) -> None:
         """End the thread soon; to be joined."""
@@ -68,6 +92,7 @@ class Watch(threading.Thread):
                 self._forget(name)
         for obj in objects:
             self._see(obj)
+        self._heard_at = time.monotonic()
         return version
 
     def _follow(self, version: str) -> str:
@@ -78,6 +103,7 @@ class Watch(threading.Thread):
             if not event:
                 self._establish()
                 continue
+            self._heard_at = time.monotonic()
             obj = event["object"]
             version = obj["metadata"]["resourceVersion"]
             if event["type"] == "DELETED":
@@ -104,7 +130,6 @@ class Watch(threading.Thread):
         if not self.established:
             say(self._plural, "watching")
         self.established = True
-        self._backoff.reset()
 
     def _lose(self, error: ApiError) -> None:
         if self.established or str(error) != self.trouble:
