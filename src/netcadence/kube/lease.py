@@ -224,8 +224,7 @@ class Tenure:
             if not error.is_conflict and not (error.is_missing and found):
                 raise
             lease = self._own_after_conflict()
-        # A create whose first reply was lost also returns what somebody else has made meanwhile.
-        if lease is None or Holding.of(lease).holder != self._identity:
+        if lease is None:
             return False
         self._version, self._renewed_at = lease["metadata"]["resourceVersion"], began
         self._thread.start()

@@ -33,7 +33,7 @@ def request(protocol="TCP", status=None, **spec):
         "numberOfClients": 50,
     }
     labels = clusterloader.labels("worker-a", "worker-b")
-    metadata = {"name": "network-test-7", "labels": labels | {"team": "network"}}
+    metadata = {"name": "network-test-7", "uid": "6b1c-7", "labels": labels | {"team": "network"}}
     return {"metadata": metadata, "spec": whole | spec, "status": status or {"metrics": []}}
 
 
