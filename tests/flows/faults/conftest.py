@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netcadence.embedded.state import ROOT_VARIABLE
-from netcadence.kube.resource import DEPLOYMENT, POD, REQUEST, RUN, Resource
+from netcadence.kube.resource import DEPLOYMENT, LEASE, POD, REQUEST, RUN, Resource
 from netcadence.lake import Lake
 from netcadence_worker.contract import RUN_LABEL, Phase, Role
 
@@ -88,15 +88,15 @@ def tools(cluster, processes_of):
 
 @pytest.fixture
 def running(access):
-    """Return what tells whether both sides of all requests there are have reported that traffic flows."""
+    """Return what tells whether both sides of all open requests have reported that traffic flows."""
 
     def running():
-        sides = [
+        sides = {
             each.get("status", {}).get(role, {}).get("phase")
             for each in access.list(REQUEST, "netcadence")[0]
             for role in Role
-        ]
-        return sides and set(sides) == {Phase.RUNNING}
+        }
+        return sides - {Phase.SUCCEEDED} == {Phase.RUNNING}
 
     return running
 
@@ -121,17 +121,23 @@ def as_reports_are_due(tools, until):
 
 @pytest.fixture
 def cut_watches(cluster):
-    """Return what cuts every watch that is open, in the middle."""
-    return cluster.cut_watches
+    """Return what cuts every watch that is open, in the middle; four workers have two each."""
+    cut = []
+    yield lambda: cut.append(cluster.cut_watches())
+    assert max(cut) >= 8
 
 
 @pytest.fixture
 def restart_api(cluster, access, until):
-    """Return what takes the API server down for 0.3 s, once it is up; it returns at once."""
+    """Return what takes the API server down for 0.3 s, once it is up; it returns as soon as it is down."""
+
+    def down():
+        return not access.answers()
 
     def restart_api():
         until(access.answers)
         cluster.restart_api(0.3)
+        until(down)
 
     return restart_api
 
@@ -158,15 +164,13 @@ def on_the_machine(cluster, networks_of, processes_of):
 
 @pytest.fixture(scope="session")
 def objects(access):
-    """Return what lists the objects of runs, as `Kind/name`."""
+    """Return what lists the objects of runs and their lease, as `Kind/name`."""
 
     def objects():
         kinds = (RUN, REQUEST, DEPLOYMENT, REPLICA_SET, POD)
-        return [
-            f"{kind.kind}/{each['metadata']['name']}"
-            for kind in kinds
-            for each in access.list(kind, selector=RUN_LABEL)[0]
-        ]
+        found = [(kind, each) for kind in kinds for each in access.list(kind, selector=RUN_LABEL)[0]]
+        found += [(LEASE, each) for each in access.list(LEASE)[0]]
+        return [f"{kind.kind}/{each['metadata']['name']}" for kind, each in found]
 
     return objects
 

@@ -13,12 +13,16 @@ ROUNDS = 4
 
 
 @pytest.fixture
-def at_every_phase(as_reports_are_due):
+def at_every_phase(as_reports_are_due, running, until):
     """Return a plan that has a fault as each phase begins, and once as reports are due."""
 
     def at_every_phase(fault):
+        def as_traffic_flows():
+            until(running)
+            fault()
+
         once = dict.fromkeys(("prepare", "deploy", "ready", "pair", "clean up"), fault)
-        by_round = {("arm", 0): fault, ("fire", 1): fault, ("traffic", 2): fault}
+        by_round = {("arm", 0): fault, ("fire", 1): fault, ("traffic", 2): as_traffic_flows}
         return once | by_round | {("traffic", 3): as_reports_are_due(fault)}
 
     return at_every_phase
@@ -36,6 +40,7 @@ def test_a_fault_at_every_phase_costs_no_pair(sabotage, at_every_phase, fault, w
     rows = complete(report, Verdict.PASS)
     assert report.record.errors == ()
     assert len(rows) == 2 * 2 * ROUNDS
+    assert rows["clock_offset_s"].notna().all(), "a clock was taken for right without a look at it"
 
 
 @pytest.mark.parametrize(("code", "retry_after_s", "since"), [(429, 1, "arm"), (500, 0, "prepare")])
