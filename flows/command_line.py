@@ -65,7 +65,6 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 application.add_typer(embedded_commands.application, name="embedded")
-application.command("import-perfdata")(perfdata_commands.import_perfdata)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 LakeAddress = Annotated[
@@ -260,8 +259,9 @@ def plan(
     max_total_bytes: TotalBytes = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a run would make, where, how much it sends, and how long it takes. Nothing is made.
+    """Show what a run would make and send, and make nothing.
 
+    Where its workers would be, how much would go from node to node, and how long it would take.
     Where a cluster answers, its nodes are read; without one, the demand is shown. Exit code 2 says that a
     run would be refused.
     """
@@ -334,6 +334,9 @@ def results(
         perfdata_commands.export_runs([each["run_id"] for each in runs], address, perfdata)
 
 
+application.command("import-perfdata")(perfdata_commands.import_perfdata)
+
+
 @application.command()
 def clean(
     *,
@@ -358,10 +361,11 @@ def clean(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove what killed runs have left on a cluster, and only that.
+    """Remove what killed runs have left on a cluster.
 
-    A run that still lives is known by its lease, and keeps what it has made; where a run was killed, it takes
-    up to 45 s to be certain that it lives no longer. Exit code 5 says that something could not be removed.
+    Nothing else is touched: a run that still lives is known by its lease, and keeps what it has made. Where a
+    run was killed, it takes up to 45 s to be certain that it lives no longer. Exit code 5 says that something
+    could not be removed.
     """
     from flows import cleaning  # noqa: PLC0415 - imports the Kubernetes client
 
@@ -385,7 +389,7 @@ def clean(
 
 @application.command()
 def stop() -> None:
-    """Stop the Prefect server that a run has started and left running."""
+    """Stop the Prefect server that a run has left running."""
     from flows import server  # noqa: PLC0415 - not needed for anything else here
 
     stopped = server.stop(_home())
