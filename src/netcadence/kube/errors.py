@@ -47,5 +47,9 @@ class ExpiredError(TransientError):
     """The version to watch from is no longer kept: list again, then watch."""
 
 
+class ClusterNotTrustedError(PermanentError):
+    """TLS failed: the API server's certificate is not accepted here, or ours is not there."""
+
+
 class ClusterUnknownError(PermanentError):
     """There is no kubeconfig, or it does not hold the context that was asked for."""

@@ -58,7 +58,9 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
         if kubeconfig or context:
             raise _refusal(f"there is no kubeconfig {where}")
         load_incluster_config(client_configuration=configuration)
-    except (ConfigException, yaml.YAMLError, OSError) as error:
+    except OSError as error:
+        raise _refusal(f"kubeconfig {where}: {error.strerror or error}") from error
+    except (ConfigException, yaml.YAMLError) as error:
         raise _refusal(f"kubeconfig {where}: {error}") from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         # The official client takes the file for what it should be, and stumbles where it is not.

@@ -20,6 +20,7 @@ import urllib3
 from netcadence.kube.errors import (
     ApiRefusedError,
     ApiUnavailableError,
+    ClusterNotTrustedError,
     ClusterUnknownError,
     ExpiredError,
     NotServedError,
@@ -98,6 +99,7 @@ class Transport:
         Raises:
             ApiRefusedError: The server said no; with 401 also after the credentials were read anew.
             ApiUnavailableError: It does not answer, is overloaded, or is to be left alone for longer.
+            ClusterNotTrustedError: The two do not accept each other's certificates.
             ExpiredError: It no longer knows the version that was asked for.
         """
         if (held_s := self._pace.held_s) > max(patience_s, _SHORT_HOLD_S):
@@ -137,10 +139,17 @@ class Transport:
     @contextmanager
     def _answering(self, request: str) -> Iterator[None]:
         """Turn what the official client raises where there is no answer into an error of ours."""
-        from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - see _new_client
+        from kubernetes.client import ApiException  # noqa: PLC0415 - see _new_client
+        from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - likewise
 
         try:
             yield
+        except ApiException as error:  # raised for a failure of TLS only; answers are read as they are
+            why = str(error.reason).splitlines()[-1]
+            raise ClusterNotTrustedError(
+                f"{self.name} and this machine do not accept each other's certificates: {why}. "
+                f"Is the certificate-authority right, and not expired, in {self._source.credentials}?"
+            ) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ApiUnavailableError(f"{self.name} does not answer {request}: {error}") from error
         except ConfigException as error:  # a token file that is being replaced
