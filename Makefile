@@ -42,7 +42,7 @@ test-cluster: setup  ## Test on the cluster that KUBECONFIG names: make test-clu
 
 .PHONY: test-image
 test-image: setup  ## Build the image without a registry and test it (root, buildah, debootstrap, runc)
-	@NETCADENCE_TEST_BUILD=yes $(BIN)/pytest tests/image
+	@$(BIN)/pytest tests/image
 
 .PHONY: lint
 lint: setup  ## Check format, rules, types, layers and the Containerfile

@@ -90,7 +90,7 @@ def show(done: Cleaning, console: Console, *, cluster: str, dry_run: bool) -> No
             table.add_row(each.run_id, str(each), word if each.uid in kept else "removed")
         console.print(table)
     else:
-        console.print(f"Nothing is left of any run on cluster {cluster} that lives no longer.", markup=False)
+        console.print(f"No run has left anything on cluster {cluster}.", markup=False)
     if done.lease_of:
         what = "would be removed" if dry_run else "removed"
         console.print(f"The lease of run {done.lease_of}, which lives no longer: {what}.", markup=False)

@@ -205,4 +205,4 @@ def test_housekeeping_leaves_a_table_of_what_it_removed(killed_run, cluster, art
 
 def test_a_clean_cluster_is_said_to_be_clean(netcadence, capsys):
     assert netcadence("clean") == 0
-    assert "Nothing is left of any run" in capsys.readouterr().out
+    assert "No run has left anything on cluster" in capsys.readouterr().out
