@@ -147,7 +147,7 @@ def measure(course: Course, layout: Layout, tenure: Tenure) -> None:
         with course.phase("deploy"):
             owner = deploy(run, layout)
         with course.phase("ready"):
-            workers = ready(run, course.facts.zones)
+            workers = ready(run, layout, course.facts.zones)
         course.facts = course.facts.among({worker.node for worker in workers})
         with course.phase("pair"):
             course.pairs = pair(run, workers, layout)

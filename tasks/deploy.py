@@ -36,6 +36,6 @@ def prepare(run: Run, manifests: Path, lease_namespace: str) -> None:
 @task(name="deploy", cache_policy=NO_CACHE)
 def deploy(run: Run, layout: Layout) -> Object:
     """Create the run's own object and its workers; returns the owner reference for all that follows."""
-    listener().step(f"deploying {counted(run.scenario.demand.workers, 'worker')}")
+    listener().step(f"deploying {counted(layout.workers, 'worker')}")
     template = WorkerTemplate(run.scenario.worker, tools=(run.scenario.tool.value,))
     return conduct_of(run).deploy(run, template, layout)

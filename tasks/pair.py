@@ -19,9 +19,9 @@ def pair(run: Run, workers: tuple[WorkerPod, ...], layout: Layout) -> tuple[Pair
     """Return the plan: every pair of every round."""
     scenario = run.scenario
     listener().step(f"pairing {counted(len(workers), 'worker')}")
-    if layout.seats:
+    if layout.places:
         return pairing.seat(
-            workers, layout.seats, base_port=scenario.port, rounds=scenario.rounds, name=scenario.name
+            workers, layout.places, layout.schedule, base_port=scenario.port, name=scenario.name
         )
     return pairing.plan(
         workers,

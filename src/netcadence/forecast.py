@@ -87,7 +87,7 @@ def forecast(scenario: Scenario, *, namespace: str, sites: Sequence[Site] | None
         scenario=scenario,
         makings=_makings(scenario, namespace, len(layout.groups) if layout else 1),
         links=_links(scenario, layout, sites or ()) if layout else None,
-        certain=bool(layout and layout.seats),
+        certain=bool(layout and layout.places),
         traffic_s=scenario.traffic.seconds,
         at_most_s=scenario.worker.ready_timeout_s + scenario.rounds * round_s + _CLEAN_UP_S,
         refusals=tuple(refusals),
@@ -107,8 +107,8 @@ def _makings(scenario: Scenario, namespace: str, groups: int) -> tuple[Making, .
 
 
 def _links(scenario: Scenario, layout: Layout, sites: Sequence[Site]) -> tuple[Link, ...]:
-    seats = [(seat.client_node, seat.server_node) for seat in layout.seats] or _spread(scenario, sites)
-    return tuple(Link(client, server, pairs) for (client, server), pairs in sorted(Counter(seats).items()))
+    found = layout.node_pairs() or Counter(_spread(scenario, sites))
+    return tuple(Link(client, server, pairs) for (client, server), pairs in sorted(found.items()))
 
 
 def _spread(scenario: Scenario, sites: Sequence[Site]) -> list[tuple[str, str]]:

@@ -1,21 +1,23 @@
 """Where a run's workers go: decided before they are made, so that pairing finds them where it needs them.
 
-Where pairs only have to cross nodes, the scheduler spreads the workers, for it knows how full nodes are. All
-else (pools, pairs of nodes, one node, two zones) needs workers on certain nodes, and there each pair gets its
-two nodes beforehand. A cluster that cannot do is refused here, before anything is made on it.
+Where pairs of one client and one server each only have to cross nodes, the scheduler spreads the workers, for
+it knows how full nodes are. All else (pools, pairs of nodes, one node, two zones, a server of many clients)
+needs workers on certain nodes, and there each worker gets its node beforehand. A cluster that cannot do is
+refused here, before anything is made on it.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Final
 
 from netcadence.nodes import NodePair, Nodes, Pool, Site, Toleration
 from netcadence.pairing import PairingError, Placement, demand
+from netcadence.schedule import Ratio, Schedule
 from netcadence.words import counted
 
 #: So many names are listed in an error; a cluster may have thousands.
@@ -36,11 +38,25 @@ class Layout:
 
     Attributes:
         groups: What to deploy; a group on a node of its own for each node, or one for all.
-        seats: The two nodes of each pair of a round; empty where that depends on where the workers land.
+        schedule: Who measures with whom.
+        places: The node of each worker of the schedule, by its number; empty where that depends on where the
+            workers land.
     """
 
     groups: tuple[Group, ...]
-    seats: tuple[NodePair, ...] = ()
+    schedule: Schedule
+    places: tuple[str, ...] = ()
+
+    @property
+    def workers(self) -> int:
+        return sum(group.workers for group in self.groups)
+
+    def node_pairs(self) -> Counter[tuple[str, str]]:
+        """Return how many pairs of a round each client's and server's node have, for every round the most."""
+        found: Counter[tuple[str, str]] = Counter()
+        for matches in self.schedule.rounds if self.places else ():
+            found |= Counter((self.places[match.client], self.places[match.server]) for match in matches)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +65,24 @@ class Wish:
 
     Attributes:
         name: Whose wish it is, for an error's text, such as the scenario's name.
-        pairs: Pairs that measure at the same time.
+        shape: How many clients and servers.
         tolerations: Taints of nodes that the workers do not mind.
     """
 
     name: str
-    pairs: int
+    shape: Ratio
     placement: Placement
     nodes: Nodes
     tolerations: tuple[Toleration, ...] = ()
 
     @property
+    def pairs(self) -> int:
+        """Pairs that measure at the same time."""
+        return self.shape.pairs
+
+    @property
     def workers(self) -> int:
-        return 2 * self.pairs
+        return self.shape.workers
 
 
 def lay_out(wish: Wish, sites: Sequence[Site]) -> Layout:
@@ -75,23 +96,33 @@ def lay_out(wish: Wish, sites: Sequence[Site]) -> Layout:
     """
     known = sorted((site.facing(wish.tolerations) for site in sites), key=lambda site: site.name)
     open_ = [site for site in known if not site.closed]
+    spread = wish.placement in (Placement.CROSS_NODE, Placement.ANY) and not wish.nodes.has_pools
     if wish.nodes.pairs:
-        seats = _named_seats(wish, known)
-    elif wish.placement in (Placement.CROSS_NODE, Placement.ANY) and not wish.nodes.has_pools:
+        places = _places(wish.shape, _named_seats(wish, known))
+    elif not wish.shape.is_even:
+        places = _uneven(wish, known, *_candidates(wish, known))
+    elif spread:
         _require_nodes(wish, known)
-        return Layout((Group(wish.workers, Pool(**wish.nodes.model_dump(include=set(Pool.model_fields)))),))
+        anywhere = Pool(**wish.nodes.model_dump(include=set(Pool.model_fields)))
+        return Layout((Group(wish.workers, anywhere),), wish.shape.schedule)
     else:
-        seats = _seats(wish, known, *_candidates(wish, known))
-    workers = Counter(node for seat in seats for node in (seat.client_node, seat.server_node))
+        places = _places(wish.shape, _seats(wish, known, *_candidates(wish, known)))
+    workers = Counter(places)
     _require_room(wish, workers, open_)
     groups = (Group(count, Pool(names=(node,))) for node, count in sorted(workers.items()))
-    return Layout(tuple(groups), seats)
+    return Layout(tuple(groups), wish.shape.schedule, places)
+
+
+def _places(ratio: Ratio, seats: Sequence[NodePair]) -> tuple[str, ...]:
+    """Return the node of each worker, which is that of its first pair."""
+    clients = (seat.client_node for seat in seats[: ratio.clients])
+    return (*clients, *(seat.server_node for seat in seats[: ratio.servers]))
 
 
 def _require_nodes(wish: Wish, known: Sequence[Site]) -> None:
     """Refuse nodes that are too few, or too small, for pairs that the scheduler spreads."""
     found = [site for site in known if not site.closed and wish.nodes.takes(site)]
-    wanted = demand(wish.pairs, wish.placement).nodes
+    wanted = demand(wish.workers, wish.placement).nodes
     # No node can serve in more pairs than there are, if pairs are to cross nodes.
     most = wish.pairs if wish.placement is Placement.CROSS_NODE else wish.workers
     homeless = wish.workers - int(sum(min(_room(site), most) for site in found))
@@ -118,11 +149,12 @@ def _candidates(wish: Wish, known: Sequence[Site]) -> tuple[list[Site], list[Sit
 
 
 def _of_pool(wish: Wish, known: Sequence[Site], role: str, pool: Pool) -> list[Site]:
+    count = wish.shape.clients if role == "client" else wish.shape.servers
     found = [site for site in known if not site.closed and wish.nodes.takes(site) and pool.takes(site)]
     if not found:
         raise PairingError(
-            f"{wish.name} needs a node{_words(wish.nodes, pool)} for {counted(wish.pairs, role)}; "
-            f"{_there(found, known)}: 1 node missing, for {counted(wish.pairs, 'worker')}"
+            f"{wish.name} needs a node{_words(wish.nodes, pool)} for {counted(count, role)}; "
+            f"{_there(found, known)}: 1 node missing, for {counted(count, 'worker')}"
         )
     return found
 
@@ -140,6 +172,59 @@ def _seats(
         NodePair(client_node=client.name, server_node=server.name)
         for client, server in islice(cycle(combinations), wish.pairs)
     )
+
+
+class _Beds:
+    """The room that nodes have, taken by one worker after another."""
+
+    def __init__(self, sites: Sequence[Site]) -> None:
+        self._taken = dict.fromkeys((site.name for site in sites), 0)
+
+    def take(self, sites: Sequence[Site], then: Callable[[Site], float] = lambda _site: 0) -> Site | None:
+        """Take a bed on the node that has given the fewest, of those the one that `then` puts first."""
+        free = [site for site in sites if self._taken[site.name] < _room(site)]
+        if not free:
+            return None
+        chosen = min(free, key=lambda site: (self._taken[site.name], then(site), site.name))
+        self._taken[chosen.name] += 1
+        return chosen
+
+
+def _uneven(
+    wish: Wish, known: Sequence[Site], clients: Sequence[Site], servers: Sequence[Site]
+) -> tuple[str, ...]:
+    """Place workers of which one side is in several pairs each: that side first, then those that meet it.
+
+    Each goes to the node that has the fewest so far. The few go to small nodes, if the many are to be on
+    others, and to large ones, if all are to be on one.
+    """
+    few, many = (clients, servers) if wish.shape.clients < wish.shape.servers else (servers, clients)
+    hubs = [hub for hub in few if any(_fits(wish.placement, hub, other) for other in many)]
+    if not hubs and wish.placement is Placement.ANY:
+        hubs = list(few)
+    if not hubs:
+        raise PairingError(_no_combination(wish, known, clients, servers))
+    beds = _Beds(known)
+    last = -1 if wish.placement is Placement.SAME_NODE else 1
+
+    def meeting(hub: Site | None) -> Site | None:
+        found = beds.take([site for site in many if hub and _fits(wish.placement, hub, site)])
+        return found or (beds.take(many) if wish.placement is Placement.ANY else None)
+
+    fewer = min(wish.shape.clients, wish.shape.servers)
+    first = [beds.take(hubs, then=lambda site: last * _room(site)) for _ in range(fewer)]
+    then = [meeting(first[pair % fewer]) for pair in range(wish.pairs)]
+    placed = (first, then) if few is clients else (then, first)
+    homeless = [*first, *then].count(None)
+    if homeless:
+        found = [site for site in known if site in clients or site in servers]
+        room = ", ".join(_shortened([f"{site.name} takes {_room(site):.0f}" for site in found]))
+        raise PairingError(
+            f"{wish.name} needs room for {counted(wish.workers, 'worker')} ({wish.placement})"
+            f"{_words(wish.nodes)}{_pool_words(wish.nodes)}; {room}: "
+            f"room for {counted(homeless, 'worker')} missing{_closed(known)}"
+        )
+    return tuple(site.name for side in placed for site in side if site)
 
 
 def _fits(placement: Placement, client: Site, server: Site) -> bool:
@@ -188,7 +273,7 @@ def _no_combination(
 def _named_seats(wish: Wish, known: Sequence[Site]) -> tuple[NodePair, ...]:
     """Deal the pairs out to the named pairs of nodes in turn, if all of these are there."""
     seats = tuple(islice(cycle(wish.nodes.pairs), wish.pairs))
-    workers = Counter(node for seat in seats for node in (seat.client_node, seat.server_node))
+    workers = Counter(_places(wish.shape, seats))
     by_name = {site.name: site for site in known}
     missing = [node for node in sorted(workers) if node not in by_name or by_name[node].closed]
     if missing:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from netcadence.errors import PermanentError
-from netcadence.nodes import NodePair
 from netcadence.pair import Pair, WorkerPod
+from netcadence.schedule import Schedule
 from netcadence.words import counted
 
 
@@ -49,10 +49,10 @@ class Demand:
     nodes: int
 
 
-def demand(pairs: int, placement: Placement) -> Demand:
-    """Return what `pairs` pairs of one client and one server each need."""
+def demand(workers: int, placement: Placement) -> Demand:
+    """Return what so many clients and servers need."""
     crossing = placement in (Placement.CROSS_NODE, Placement.CROSS_ZONE)
-    return Demand(workers=2 * pairs, nodes=2 if crossing else 1)
+    return Demand(workers=workers, nodes=2 if crossing else 1)
 
 
 def plan(
@@ -99,34 +99,45 @@ def plan(
 
 def seat(
     pods: Sequence[WorkerPod],
-    seats: Sequence[NodePair],
+    places: Sequence[str],
+    schedule: Schedule,
     *,
     base_port: int,
-    rounds: int = 1,
     name: str = "the run",
 ) -> tuple[Pair, ...]:
-    """Return a pair for each seat in each round: a pod of the seat's client node, and one of its server node.
+    """Return a pair for each match of each round, where it was decided beforehand which worker is where.
 
-    Like `plan`, where it was decided beforehand which nodes measure with each other.
+    The plan depends on the set of pods alone, not on their order.
+
+    Args:
+        pods: Ready workers; more than needed is fine.
+        places: The node of each worker of the schedule, by its number.
+        schedule: Who measures with whom.
+        base_port: Port of the first pair of a server; its others are at the ports that follow.
+        name: What is planned, for the error's text.
 
     Raises:
-        PairingError: A node has fewer pods than seats; never are fewer pairs returned.
+        PairingError: A node has fewer pods than it has to have; never are fewer pairs returned.
     """
     by_node: dict[str, list[WorkerPod]] = {}
     for pod in sorted(set(pods)):
         by_node.setdefault(pod.node, []).append(pod)
-    wanted = Counter(node for each in seats for node in (each.client_node, each.server_node))
+    wanted = Counter(places)
     short = {node: count - len(by_node.get(node, ())) for node, count in sorted(wanted.items())}
     lacking = [f"{counted(count, 'worker')} missing on {node}" for node, count in short.items() if count > 0]
     if lacking:
         there = sum(len(by_node.get(node, ())) for node in wanted)
         raise PairingError(
-            f"{name} needs {counted(2 * len(seats), 'worker')} on {counted(len(wanted), 'node')}; "
+            f"{name} needs {counted(len(places), 'worker')} on {counted(len(wanted), 'node')}; "
             f"there {'is' if there == 1 else 'are'} {there} on them: {', '.join(lacking)}"
         )
     free = {node: iter(pods_there) for node, pods_there in by_node.items()}
-    matches = [(next(free[each.client_node]), next(free[each.server_node])) for each in seats]
-    return _repeated(matches, base_port=base_port, rounds=rounds)
+    workers = [next(free[node]) for node in places]
+    matches = ((round_, match) for round_, matches in enumerate(schedule.rounds) for match in matches)
+    return tuple(
+        Pair(index, workers[match.client], workers[match.server], base_port + match.turn, round_)
+        for index, (round_, match) in enumerate(matches)
+    )
 
 
 def _repeated(
@@ -192,7 +203,7 @@ def _shortage(
     pods: Sequence[WorkerPod], *, pairs: int, possible: int, placement: Placement, name: str
 ) -> str:
     """Say what is needed, what is there, and what is therefore missing."""
-    wanted = demand(pairs, placement)
+    wanted = demand(2 * pairs, placement)
     zonal = placement is Placement.CROSS_ZONE
     by_node = Counter(pod.zone if zonal else pod.node for pod in set(pods) if pod.zone or not zonal)
     workers, place = by_node.total(), "zone" if zonal else "node"

@@ -18,10 +18,14 @@ from netcadence.errors import InvalidInputError
 from netcadence.layout import Wish
 from netcadence.nodes import Nodes
 from netcadence.pairing import Demand, Placement
+from netcadence.schedule import Ratio
+from netcadence.words import counted
 from netcadence.worker_pod import WorkerResources
 from netcadence_worker.contract import (
     HTTP_PORT,
     IPERF_PORT,
+    MOST_REQUESTS,
+    OWN_PORTS,
     TOOLS_OF,
     Port,
     Protocol,
@@ -30,6 +34,7 @@ from netcadence_worker.contract import (
 )
 
 _SUFFIXES: Final = (".yaml", ".yml")
+_HIGHEST_PORT: Final = 65_535
 
 
 class _Strict(BaseModel):
@@ -57,13 +62,15 @@ class Scenario(_Strict):
         title: A few words for a list.
         purpose: What the figures tell, for a person who chooses.
         nodes: Which nodes the pods may be on; by default all.
-        clients: Client pods; as many as there are servers, for each pair is one of both. By default 1, or as
-            many as `nodes.pairs` lists.
-        servers: Server pods.
+        clients: Client pods. By default 1, or as many as `nodes.pairs` lists.
+        servers: Server pods; by default as many. Where they are not, there are as many pairs as there are of
+            the more numerous side, dealt out in turn to the other's: each client has a server, and each
+            server a client.
         rounds: How often the same pairs measure, one time after another.
         duration_s: Seconds of traffic in a round.
         streams: Parallel streams (iperf) or simulated users (siege) in each pair.
-        port: Port of the first listener of a server; by default 5001, for HTTP 5301.
+        port: Port of the first listener of a server, which has one for each of its clients; by default 5001,
+            for HTTP 5301.
         placement: Where a pair's two pods have to be.
         limits: Most that may be sent; a run that could send more is refused before anything is made.
         arm_timeout_s: Seconds within which both sides of a pair have to be armed.
@@ -101,16 +108,6 @@ class Scenario(_Strict):
             raise ValueError(f"cannot make {protocol} traffic; allowed: {allowed}")
         return tool
 
-    @field_validator("servers")
-    @classmethod
-    def _one_for_each_client(cls, servers: int, info: ValidationInfo) -> int:
-        clients = info.data.get("clients")
-        if clients is not None and servers != clients:
-            raise ValueError(
-                f"clients and servers are paired one to one; allowed: {clients}, as many as clients"
-            )
-        return servers
-
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
         for name in ToolOptions.model_fields:
@@ -125,9 +122,10 @@ class Scenario(_Strict):
     @model_validator(mode="after")
     def _node_pairs_fit(self) -> Self:
         listed = self.nodes.pairs
-        if len(listed) > self.clients:
+        if len(listed) > self.pairs:
             message = f"are fewer than nodes.pairs lists; allowed: {len(listed)} or more, dealt out in turn"
-            raise document.RefusalError("clients", self.clients, message)
+            raise document.RefusalError(self._greater, getattr(self, self._greater), message)
+        self._require_one_node_each()
         for position, each in enumerate(listed):
             same = each.client_node == each.server_node
             if same and self.placement in (Placement.CROSS_NODE, Placement.CROSS_ZONE):
@@ -140,14 +138,59 @@ class Scenario(_Strict):
                 raise document.RefusalError("placement", self.placement.value, message)
         return self
 
+    def _require_one_node_each(self) -> None:
+        """Refuse listed pairs of nodes that would put a worker of several pairs on several nodes."""
+        listed = self.nodes.pairs
+        for field, attribute, count in (
+            ("clients", "client_node", self.clients),
+            ("servers", "server_node", self.servers),
+        ):
+            for pair in range(count, self.pairs if listed else 0):
+                one, other = (getattr(listed[each % len(listed)], attribute) for each in (pair % count, pair))
+                if one != other:
+                    message = (
+                        f"are fewer than the pairs, and nodes.pairs puts one of them on {one} and {other}"
+                    )
+                    allowed = f"allowed: a multiple of {len(listed)}, or one {attribute} in all nodes.pairs"
+                    raise document.RefusalError(field, count, f"{message}; {allowed}")
+
+    @model_validator(mode="after")
+    def _workers_can_serve(self) -> Self:
+        most = MOST_REQUESTS * min(self.clients, self.servers)
+        if self.pairs > most:
+            each = f"more than {MOST_REQUESTS} pairs for a worker of the other side"
+            message = f"would be {each}; allowed: up to {most:,}"
+            raise document.RefusalError(self._greater, getattr(self, self._greater), message)
+        last = self.port + self.form.ports - 1
+        listeners = counted(self.form.ports, "listener")
+        if last > _HIGHEST_PORT:
+            allowed = f"allowed: up to {_HIGHEST_PORT + 1 - self.form.ports}"
+            message = f"leaves no room for the {listeners} of a server; {allowed}"
+            raise document.RefusalError("port", self.port, message)
+        own = OWN_PORTS[self.protocol]
+        if self.port <= own <= last:
+            allowed = f"allowed: up to {own - self.form.ports}, or from {own + 1}"
+            message = f"puts the {listeners} of a server on the worker's own port {own}; {allowed}"
+            raise document.RefusalError("port", self.port, message)
+        return self
+
+    @property
+    def _greater(self) -> str:
+        return "servers" if self.servers > self.clients else "clients"
+
     @property
     def _bandwidth(self) -> int | None:
         return self.options.iperf.bandwidth if self.options.iperf else None
 
     @property
+    def form(self) -> Ratio:
+        """Who measures with whom, in which rounds."""
+        return Ratio(self.clients, self.servers, self.rounds)
+
+    @property
     def pairs(self) -> int:
         """Pairs that measure at the same time."""
-        return self.clients
+        return self.form.pairs
 
     @property
     def planned_pairs(self) -> int:
@@ -157,12 +200,12 @@ class Scenario(_Strict):
     @property
     def demand(self) -> Demand:
         """Workers and nodes that have to be there."""
-        return pairing.demand(self.pairs, self.placement)
+        return pairing.demand(self.form.workers, self.placement)
 
     @property
     def wish(self) -> Wish:
         """What is wanted of the cluster's nodes."""
-        return Wish(self.name, self.pairs, self.placement, self.nodes, self.worker.tolerations)
+        return Wish(self.name, self.form, self.placement, self.nodes, self.worker.tolerations)
 
     @property
     def traffic(self) -> Traffic:

@@ -45,6 +45,12 @@ def check(scenario: Scenario) -> None:
     wanted = (
         ("protocol", scenario.protocol.value, scenario.protocol in TOOL_OF, "TCP, UDP, HTTP"),
         ("tool", scenario.tool.value, scenario.tool is TOOL_OF.get(scenario.protocol), "iperf, siege"),
+        (
+            "servers",
+            scenario.servers,
+            scenario.form.is_even,
+            f"{scenario.clients}, as many as clients, for its worker serves one request only",
+        ),
         ("rounds", scenario.rounds, scenario.rounds == 1, "1, for its worker serves one test only"),
         ("streams", scenario.streams, scenario.streams == 1, "1"),
         ("port", scenario.port, scenario.port == port, str(port)),

@@ -120,3 +120,19 @@ def test_a_run_between_two_named_nodes_is_kept_with_what_these_nodes_are(
     assert {node["mtu"] for node in run["nodes"]} == {run["mtu"]}
     assert run["mtu"] >= 1_280
     assert all(node["allocatable_cpu"] >= 1 and node["architecture"] for node in run["nodes"])
+
+
+def test_a_ratio_is_run_as_its_plan_says_and_each_pair_is_kept_with_its_two_pods(
+    measure, cluster, home, write_scenario, capsys
+):
+    scenario = write_scenario("tcp-3:2", clients=3, servers=2)
+    assert command("plan", scenario, "--kubeconfig", cluster.kubeconfig, "--json") == 0
+    (plan,) = json.loads(capsys.readouterr().out)
+    assert {each["kind"]: each["count"] for each in plan["objects"]}["Pod"] == 5
+    assert measure(scenario, run_id="ratio").is_completed()
+    results = Lake(str(home.lake)).results(run_id="ratio")
+    rates = results[results["metric"] == "throughput"]
+    assert (len(rates), rates["client_pod"].nunique(), rates["server_pod"].nunique()) == (3, 3, 2)
+    assert (rates["value"] > 0).all()
+    kept = rates.groupby(["client_node", "server_node"]).size().to_dict()
+    assert kept == {(each["client_node"], each["server_node"]): each["pairs"] for each in plan["node_pairs"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from netcadence import pairing
@@ -11,8 +13,10 @@ from netcadence.kube.facts import cluster_facts
 from netcadence.kube.observation import Observation
 from netcadence.kube.resource import NODE
 from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
+from netcadence.lake.tool_output import unpack
 from netcadence.layout import lay_out
 from netcadence.pairing import PairingError
+from netcadence_worker.contract import Role
 
 #: node-0 and node-2 are in zone-0, the others in zone-1.
 BENCH = {"pool": "bench"}
@@ -50,8 +54,8 @@ def measured(wide, new_run):
             )
         wanted = run.scenario.demand.workers
         workers = wait_ready(run, replicas=wanted, timeout_s=60, zones=facts.zones)
-        if layout.seats:
-            pairs = pairing.seat(workers, layout.seats, base_port=5001)
+        if layout.places:
+            pairs = pairing.seat(workers, layout.places, layout.schedule, base_port=5001)
         else:
             pairs = pairing.plan(workers, pairs=run.scenario.pairs, base_port=5001)
         with Observation(run, workers) as observation:
@@ -73,6 +77,21 @@ def nodes_of(outcomes):
 def test_a_named_pair_of_nodes_measures_from_the_one_to_the_other(measured):
     pairs = [{"client_node": "node-3", "server_node": "node-1"}]
     assert nodes_of(measured(nodes={"pairs": pairs}, clients=2)) == [("node-3", "node-1")] * 2
+
+
+@pytest.mark.parametrize("tool", [{}, {"protocol": "UDP", "options": {"iperf": {"bandwidth": 1_000_000}}}])
+@pytest.mark.parametrize(("clients", "servers"), [(3, 1), (1, 3), (3, 2)])
+def test_each_pair_of_a_ratio_has_figures_of_its_own(measured, clients, servers, tool):
+    outcomes = measured(clients=clients, servers=servers, **tool)
+    pairs = [outcome.pair for outcome in outcomes]
+    assert (len({pair.client for pair in pairs}), len({pair.server for pair in pairs})) == (clients, servers)
+    assert len({(pair.server, pair.port) for pair in pairs}) == len(pairs) == 3
+    assert all(pair.client.node != pair.server.node for pair in pairs)
+    for outcome in outcomes:
+        said = unpack(outcome.outputs[Role.SERVER]).stdout
+        met = re.findall(r"local ([0-9.]+)\S* port (\d+) connected with ([0-9.]+) port", said)
+        assert met == [(outcome.pair.server.ip, str(outcome.pair.port), outcome.pair.client.ip)]
+        assert outcome.value("throughput") > 0
 
 
 def test_pairs_of_one_node_stay_on_it(measured):

@@ -78,6 +78,7 @@ def test_a_worker_that_says_nothing_is_a_missing_result(outcomes):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
+        ({"clients": 2, "servers": 1}, "servers 1 cannot be asked"),
         ({"rounds": 2}, "rounds 2 cannot be asked"),
         ({"placement": "same-node"}, "placement 'same-node' cannot be asked"),
         ({"nodes": {"zones": ["zone-a"]}}, "nodes 'given' cannot be asked"),
@@ -90,7 +91,7 @@ def test_a_scenario_that_this_wire_has_no_words_for_is_refused(new_run, fields, 
 
 def deployed(run):
     """Make a run's workers, and return what the API server says of their Deployment."""
-    whole = Layout((Group(run.scenario.demand.workers, Pool()),))
+    whole = Layout((Group(run.scenario.demand.workers, Pool()),), run.scenario.form.schedule)
     conduct_of(run).deploy(run, WorkerTemplate(run.scenario.worker), whole)
     (found,) = run.access.list(DEPLOYMENT, run.namespace)[0]
     return found

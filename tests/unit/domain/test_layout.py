@@ -10,6 +10,7 @@ from netcadence.layout import Wish, lay_out
 from netcadence.nodes import Nodes, Pool, Site, Taint, Toleration
 from netcadence.pair import WorkerPod
 from netcadence.pairing import PairingError, Placement, seat
+from netcadence.schedule import Ratio
 
 sites = st.lists(
     st.builds(
@@ -21,11 +22,15 @@ sites = st.lists(
     max_size=6,
 ).map(lambda rows: [Site(f"n{number}", *row[1:]) for number, row in enumerate(rows)])
 pools = st.sampled_from([Pool(), Pool(selector={"pool": "x"}), Pool(selector={"pool": "y"})])
+sizes = st.one_of(
+    st.integers(1, 60).map(lambda pairs: Ratio(pairs, pairs)),
+    st.builds(Ratio, st.integers(1, 40), st.integers(1, 40), st.integers(1, 3)),
+)
 wishes = st.builds(
-    lambda pairs, placement, clients, servers: Wish(
-        "w", pairs, placement, Nodes(client_pool=clients, server_pool=servers)
+    lambda ratio, placement, clients, servers: Wish(
+        "w", ratio, placement, Nodes(client_pool=clients, server_pool=servers)
     ),
-    st.integers(1, 60),
+    sizes,
     st.sampled_from(Placement),
     pools,
     pools,
@@ -45,13 +50,13 @@ def test_every_pair_has_its_two_nodes_or_it_is_said_what_is_missing(wish, sites)
     if isinstance(layout, str):
         assert "missing" in layout
         return
-    assert sum(group.workers for group in layout.groups) == 2 * wish.pairs
-    if not layout.seats:
+    assert layout.workers == wish.workers
+    if not layout.places:
         return
-    assert len(layout.seats) == wish.pairs
+    assert len(layout.places) == wish.workers
     by_name = {site.name: site for site in sites}
-    for each in layout.seats:
-        client, server = by_name[each.client_node], by_name[each.server_node]
+    for match in layout.schedule.rounds[0]:
+        client, server = (by_name[layout.places[number]] for number in (match.client, match.server))
         assert wish.nodes.client_pool.takes(client)
         assert wish.nodes.server_pool.takes(server)
         if wish.placement is Placement.CROSS_ZONE:
@@ -60,28 +65,83 @@ def test_every_pair_has_its_two_nodes_or_it_is_said_what_is_missing(wish, sites)
             assert (client == server) == (wish.placement is Placement.SAME_NODE)
 
 
-@given(wishes, sites, st.randoms())
-def test_workers_of_a_layout_fill_its_seats_whatever_their_order(wish, sites, chance):
-    try:
-        layout = lay_out(wish, sites)
-    except PairingError:
-        return
-    pods = [
+def landed(layout):
+    """Return the workers of a layout whose nodes are decided, as they come up."""
+    return [
         WorkerPod(f"{group.where.names[0]}-{number}", f"{number}", "", group.where.names[0])
         for group in layout.groups
         if group.where.names
         for number in range(group.workers)
     ]
-    if not layout.seats:
+
+
+@given(wishes, sites, st.randoms())
+def test_workers_of_a_layout_are_paired_as_planned_whatever_their_order(wish, sites, chance):
+    try:
+        layout = lay_out(wish, sites)
+    except PairingError:
         return
+    if not layout.places:
+        return
+    pods = landed(layout)
     shuffled = list(pods)
     chance.shuffle(shuffled)
-    pairs = seat(shuffled, layout.seats, base_port=5001)
-    assert pairs == seat(pods, layout.seats, base_port=5001)
-    assert Counter(pod for pair in pairs for pod in (pair.client, pair.server)) == Counter(pods)
-    if pods:
-        with pytest.raises(PairingError, match=f"1 worker missing on {pods[0].node}"):
-            seat(pods[1:], layout.seats, base_port=5001)
+    pairs = seat(shuffled, layout.places, layout.schedule, base_port=5001)
+    assert pairs == seat(pods, layout.places, layout.schedule, base_port=5001)
+    assert [pair.index for pair in pairs] == list(range(wish.pairs * wish.shape.rounds))
+    for round_ in range(wish.shape.rounds):
+        measured = [pair for pair in pairs if pair.round == round_]
+        clients = Counter(pair.client for pair in measured)
+        servers = Counter(pair.server for pair in measured)
+        assert (len(clients), len(servers)) == (wish.shape.clients, wish.shape.servers)
+        assert {*clients, *servers} == set(pods)
+        assert max(clients.values()) - min(clients.values()) <= 1
+        assert max(servers.values()) - min(servers.values()) <= 1
+        ports = {(pair.server, pair.port) for pair in measured}
+        assert ports == {(server, 5001 + turn) for server, count in servers.items() for turn in range(count)}
+    with pytest.raises(PairingError, match=f"1 worker missing on {pods[0].node}"):
+        seat(pods[1:], layout.places, layout.schedule, base_port=5001)
+
+
+@given(
+    st.builds(Ratio, st.integers(1, 40), st.integers(1, 40)), st.integers(2, 8), st.sampled_from(Placement)
+)
+def test_nodes_of_two_zones_with_room_for_all_take_every_ratio(ratio, nodes, placement):
+    layout = lay_out(
+        Wish("w", ratio, placement, Nodes()), [Site(f"n{each}", "ab"[each % 2]) for each in range(nodes)]
+    )
+    assert layout.workers == ratio.workers
+
+
+@given(st.integers(2, 12), st.integers(2, 8))
+def test_the_clients_of_one_server_spread_evenly_over_all_other_nodes(clients, nodes):
+    sites = [Site(f"n{each}") for each in range(nodes)]
+    layout = lay_out(Wish("w", Ratio(clients, 1), Placement.CROSS_NODE, Nodes()), sites)
+    *senders, server = layout.places
+    counts = Counter(senders)
+    assert server not in counts
+    assert max(counts.values()) <= -(-clients // (nodes - 1))
+
+
+def test_a_server_goes_to_a_small_node_where_its_clients_need_the_large_one():
+    sites = [Site("n0", room=3), Site("n1", room=1)]
+    layout = lay_out(Wish("w", Ratio(3, 1), Placement.CROSS_NODE, Nodes()), sites)
+    assert layout.places == ("n0", "n0", "n0", "n1")
+
+
+def test_workers_of_a_ratio_that_have_no_room_are_counted():
+    sites = [Site("n0", room=2), Site("n1", room=1), Site("n2", closed="cordoned")]
+    with pytest.raises(PairingError) as caught:
+        lay_out(Wish("mine", Ratio(1, 4), Placement.CROSS_NODE, Nodes()), sites)
+    assert str(caught.value) == (
+        "mine needs room for 5 workers (cross-node); n0 takes 2, n1 takes 1: "
+        "room for 2 workers missing, and n2 is cordoned"
+    )
+
+
+def test_one_node_is_too_few_for_a_ratio_that_crosses_nodes():
+    with pytest.raises(PairingError, match=r"mine needs two nodes; .* 1 other node missing, for 3 workers"):
+        lay_out(Wish("mine", Ratio(3, 1), Placement.CROSS_NODE, Nodes()), [Site("n0")])
 
 
 @given(wishes, sites, st.randoms())
@@ -94,7 +154,7 @@ def test_a_layout_does_not_depend_on_the_order_of_the_nodes(wish, sites, chance)
 def test_named_pairs_that_are_not_there_are_named_with_the_workers_that_have_nowhere_to_go():
     nodes = Nodes(pairs=({"client_node": "n0", "server_node": "n9"},))
     with pytest.raises(PairingError) as caught:
-        lay_out(Wish("mine", 3, Placement.CROSS_NODE, nodes), [Site("n0"), Site("n1")])
+        lay_out(Wish("mine", Ratio(3, 3), Placement.CROSS_NODE, nodes), [Site("n0"), Site("n1")])
     assert str(caught.value) == (
         "mine needs the nodes of its pairs; n9 is not there (3 workers): 1 node missing, for 3 of 6 workers"
     )
@@ -102,12 +162,12 @@ def test_named_pairs_that_are_not_there_are_named_with_the_workers_that_have_now
 
 def test_a_node_that_is_too_small_is_named_with_what_it_takes():
     with pytest.raises(PairingError, match="n0 takes 3 and has to take 4: room for 1 worker missing there"):
-        lay_out(Wish("mine", 2, Placement.SAME_NODE, Nodes()), [Site("n0", room=3)])
+        lay_out(Wish("mine", Ratio(2, 2), Placement.SAME_NODE, Nodes()), [Site("n0", room=3)])
 
 
 def test_one_zone_is_too_few_for_pairs_that_cross_zones():
     with pytest.raises(PairingError, match=r"needs nodes in two zones; .* 1 node missing outside zone a"):
-        lay_out(Wish("mine", 1, Placement.CROSS_ZONE, Nodes()), [Site("n0", "a"), Site("n1", "a")])
+        lay_out(Wish("mine", Ratio(1, 1), Placement.CROSS_ZONE, Nodes()), [Site("n0", "a"), Site("n1", "a")])
 
 
 DEDICATED = Taint("dedicated", "NoSchedule", "db")
@@ -122,7 +182,7 @@ def two_of_which_one_is(*taints):
     [("NoSchedule", "dedicated=db:NoSchedule"), ("NoExecute", "dedicated=db:NoExecute")],
 )
 def test_a_taint_that_is_not_tolerated_closes_a_node_and_is_said(effect, written):
-    wish = Wish("mine", 1, Placement.CROSS_NODE, Nodes())
+    wish = Wish("mine", Ratio(1, 1), Placement.CROSS_NODE, Nodes())
     with pytest.raises(
         PairingError, match=f"n0 is tainted {written}, which worker.tolerations does not name"
     ):
@@ -132,7 +192,7 @@ def test_a_taint_that_is_not_tolerated_closes_a_node_and_is_said(effect, written
 def test_a_named_node_that_is_tainted_is_refused_with_its_taint():
     nodes = Nodes(pairs=[{"client_node": "n0", "server_node": "n1"}])
     with pytest.raises(PairingError, match="n0 is tainted dedicated=db:NoSchedule"):
-        lay_out(Wish("mine", 1, Placement.CROSS_NODE, nodes), two_of_which_one_is(DEDICATED))
+        lay_out(Wish("mine", Ratio(1, 1), Placement.CROSS_NODE, nodes), two_of_which_one_is(DEDICATED))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +205,7 @@ def test_a_named_node_that_is_tainted_is_refused_with_its_taint():
     ],
 )
 def test_a_node_whose_taint_is_tolerated_is_open(toleration):
-    wish = Wish("mine", 1, Placement.CROSS_NODE, Nodes(), (Toleration(**toleration),))
+    wish = Wish("mine", Ratio(1, 1), Placement.CROSS_NODE, Nodes(), (Toleration(**toleration),))
     (group,) = lay_out(wish, two_of_which_one_is(DEDICATED)).groups
     assert group.workers == 2
 

@@ -170,6 +170,6 @@ def test_adding_the_workers_that_are_said_to_be_missing_is_enough(counts, pairs)
     assert len(plan(cluster([*counts, *added]), pairs=pairs, base_port=PORT)) == pairs
 
 
-def test_the_demand_of_a_cross_node_run_is_two_workers_a_pair_on_two_nodes():
-    assert demand(50, Placement.CROSS_NODE) == Demand(workers=100, nodes=2)
-    assert demand(50, Placement.SAME_NODE) == Demand(workers=100, nodes=1)
+def test_a_cross_node_run_demands_its_workers_on_two_nodes():
+    assert demand(100, Placement.CROSS_NODE) == Demand(workers=100, nodes=2)
+    assert demand(100, Placement.SAME_NODE) == Demand(workers=100, nodes=1)

@@ -11,6 +11,9 @@ from netcadence.errors import InvalidInputError
 from netcadence.pairing import Demand, Placement
 from netcadence_worker.contract import Protocol, Tool
 
+A_TO_B, B_TO_A, A_TO_C = (
+    f"{{client_node: {client}, server_node: {server}}}" for client, server in ("ab", "ba", "ac")
+)
 MINIMAL = "name: mine\ntitle: Mine\nprotocol: TCP\ntool: iperf\n"
 
 
@@ -26,14 +29,17 @@ def write(tmp_path):
 
 def test_the_acceptance_scenarios_are_shipped_small_ones_first():
     names = [each.name for each in scenario.shipped()]
-    assert names == ["tcp-1:1", "udp-1:1", "http-1:1", "tcp-50:50", "udp-50:50", "http-50:50"]
+    assert names == [
+        *("tcp-1:1", "udp-1:1", "http-1:1", "tcp-1:4", "tcp-4:1"),
+        *("tcp-50:50", "udp-50:50", "http-50:50"),
+    ]
 
 
 @pytest.mark.parametrize("shipped", scenario.shipped(), ids=lambda each: each.name)
 def test_a_shipped_scenario_measures_for_ten_seconds_across_nodes_and_says_what_for(shipped):
     assert (shipped.duration_s, shipped.rounds, shipped.placement) == (10, 1, Placement.CROSS_NODE)
     assert shipped.purpose
-    assert shipped.demand == Demand(workers=2 * shipped.pairs, nodes=2)
+    assert shipped.demand == Demand(workers=shipped.clients + shipped.servers, nodes=2)
 
 
 @pytest.mark.parametrize("shipped", scenario.shipped(), ids=lambda each: each.name)
@@ -62,6 +68,19 @@ def test_servers_are_as_many_as_clients_unless_said_otherwise(write):
     assert scenario.load(write(MINIMAL + "clients: 7\n")).servers == 7
 
 
+@pytest.mark.parametrize(
+    ("clients", "servers", "pairs", "workers"), [(3, 1, 3, 4), (1, 3, 3, 4), (3, 2, 3, 5), (2, 2, 2, 4)]
+)
+def test_there_are_as_many_pairs_as_the_more_numerous_side_has_pods(write, clients, servers, pairs, workers):
+    mine = scenario.load(write(f"{MINIMAL}clients: {clients}\nservers: {servers}\n"))
+    assert (mine.pairs, mine.demand.workers) == (pairs, workers)
+
+
+def test_many_clients_of_one_server_may_be_named_by_their_node(write):
+    nodes = "nodes: {pairs: [{client_node: a, server_node: c}, {client_node: b, server_node: c}]}\n"
+    assert scenario.load(write(f"{MINIMAL}{nodes}clients: 5\nservers: 1\n")).pairs == 5
+
+
 def test_planned_pairs_count_every_round(write):
     assert scenario.load(write(MINIMAL + "clients: 7\nrounds: 3\n")).planned_pairs == 21
 
@@ -78,7 +97,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
         scenario.find("tcp-50:5")
     text = str(caught.value)
     assert "'tcp-50:5' is not known (did you mean 'tcp-50:50'?)" in text
-    assert "allowed: tcp-1:1, udp-1:1, http-1:1, tcp-50:50, udp-50:50, http-50:50" in text
+    assert "allowed: tcp-1:1, udp-1:1, http-1:1, tcp-1:4, tcp-4:1, tcp-50:50, udp-50:50, http-50:50" in text
 
 
 @pytest.mark.parametrize(
@@ -88,7 +107,22 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
         ("duration_s: ten", "duration_s: 'ten': should be a valid integer"),
         ("duration_s: 99999", "duration_s: 99999: should be less than or equal to 3600"),
         ("clients: 0", "clients: 0: should be greater than or equal to 1"),
-        ("clients: 2\nservers: 3", "servers: 3: clients and servers are paired one to one; allowed: 2"),
+        (
+            "clients: 300\nservers: 2",
+            "clients: 300: would be more than 128 pairs for a worker of the other side; allowed: up to 256",
+        ),
+        (
+            "clients: 9\nservers: 2\nport: 65532",
+            "port: 65532: leaves no room for the 5 listeners of a server; allowed: up to 65531",
+        ),
+        (
+            "clients: 9\nservers: 2\nport: 5297",
+            "port: 5297: puts the 5 listeners of a server on the worker's own port 5300; allowed: up to 5295",
+        ),
+        (
+            f"clients: 3\nservers: 2\nnodes: {{pairs: [{A_TO_B}, {B_TO_A}, {A_TO_C}]}}",
+            "servers: 2: are fewer than the pairs, and nodes.pairs puts one of them on b and c; allowed",
+        ),
         (
             "placement: anywhere",
             "placement: 'anywhere': allowed: 'cross-node', 'same-node', 'cross-zone' or 'any'",

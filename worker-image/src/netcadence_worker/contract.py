@@ -47,7 +47,9 @@ HEALTH_PORT: Final = 5300
 CLOCK_PORT: Final = 5302
 
 #: The ports that a worker itself listens on, by what a request would have to ask for to meet them.
-_OWN_PORTS: Final = {"UDP": CLOCK_PORT, "TCP": HEALTH_PORT, "HTTP": HEALTH_PORT, "GRPC": HEALTH_PORT}
+OWN_PORTS: Final = {"UDP": CLOCK_PORT, "TCP": HEALTH_PORT, "HTTP": HEALTH_PORT, "GRPC": HEALTH_PORT}
+#: Requests that a worker serves at the same time.
+MOST_REQUESTS: Final = 128
 
 _MICROSECONDS = "%Y-%m-%dT%H:%M:%S.%fZ"
 _INSTANT = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z")
@@ -278,7 +280,7 @@ class RequestSpec(Strict):
     def _two_pods_and_a_free_port(self) -> Self:
         if self.client_pod_name == self.server_pod_name:
             raise ValueError(f"client and server are the same pod, {self.client_pod_name}")
-        if self.port == _OWN_PORTS[self.protocol]:
+        if self.port == OWN_PORTS[self.protocol]:
             raise ValueError(f"port {self.port} is the worker's own for {self.protocol}")
         return self
 

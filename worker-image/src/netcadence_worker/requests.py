@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from netcadence_worker.admission import Admitted, Refused, admit
-from netcadence_worker.contract import Reason, RunSpec
+from netcadence_worker.contract import MOST_REQUESTS, Reason, RunSpec
 from netcadence_worker.failure import FailureError
 from netcadence_worker.http_server import TrafficServers
 from netcadence_worker.interface import mtu_of
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from netcadence_worker.contract import Protocol, Role
     from netcadence_worker.reporter import Reporter
     from netcadence_worker.settings import Settings
-
-#: Requests that are served at the same time, each in a thread; a run asks for far fewer of one worker.
-_MOST_OPEN: Final = 128
 
 
 class Requests:
@@ -90,8 +87,10 @@ class Requests:
     def _begin(self, obj: Object) -> Task | None:
         decision = admit(obj, self._settings.pod_name, self._settings.pod_ip)
         name = obj["metadata"]["name"]
-        if isinstance(decision, Admitted) and len(self._open()) >= _MOST_OPEN:
-            full = FailureError(Reason.REQUEST_REJECTED, f"this worker serves {_MOST_OPEN} requests already")
+        if isinstance(decision, Admitted) and len(self._open()) >= MOST_REQUESTS:
+            full = FailureError(
+                Reason.REQUEST_REJECTED, f"this worker serves {MOST_REQUESTS} requests already"
+            )
             decision = Refused(decision.role, decision.spec.protocol, full)
         if isinstance(decision, Refused):
             say(name, f"refused: {decision.failure.reason}: {decision.failure}")
