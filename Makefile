@@ -65,6 +65,10 @@ stop:  ## Stop the Prefect server that a run has left running
 bench-overhead: setup  ## Measure what netcadence adds to the bare tools; prints figures, keeps JSON
 	@$(BIN)/python benchmarks/overhead.py
 
+.PHONY: bench-mesh
+bench-mesh: setup  ## Measure what a mesh of 8 nodes takes beside its traffic; prints phases
+	@$(BIN)/python benchmarks/mesh.py
+
 .PHONY: lock
 lock: setup  ## Compile requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./worker-image

@@ -123,6 +123,9 @@ def outset(course: Course, lease_namespace: str) -> Layout | None:
 
     Returns:
         The nodes that pairs get, as far as the scenario asks for any; None where they cannot be had.
+
+    Raises:
+        InvalidInputError: The nodes make no mesh, or one that could send more than the limits allow.
     """
     run = course.run
     with course.phase("permissions"):
@@ -131,6 +134,8 @@ def outset(course: Course, lease_namespace: str) -> Layout | None:
         with course.phase("lay out"):
             course.facts = facts(run)
             layout = lay_out(run.scenario.wish, course.facts.sites)
+            run.scenario.require_within_limits(layout.schedule)
+            course.expect(layout.schedule)
     except PairingError as error:
         course.hold(Reason.NOT_PAIRED, error)
         return None
@@ -152,7 +157,7 @@ def measure(course: Course, layout: Layout, tenure: Tenure) -> None:
         with course.phase("pair"):
             course.pairs = pair(run, workers, layout)
         with Observation(run, workers, guard=tenure.require) as course.observation:
-            for round_ in range(run.scenario.rounds):
+            for round_ in range(len(layout.schedule.rounds)):
                 measure_round(course, round_, owner, tenure)
     except WorkersFailedError as error:
         missing = Reason.TOOL_MISSING if Reason.TOOL_MISSING in str(error) else Reason.WORKER_NOT_READY

@@ -32,6 +32,7 @@ from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
 from netcadence.pairing import Placement
 from netcadence.report import plan_as_json
+from netcadence.schedule import Shape
 
 #: Paragraphs that begin with \b keep their lines.
 _HELP = """Synchronized network benchmarks between pods of a Kubernetes cluster, judged and remembered.
@@ -298,7 +299,7 @@ def scenarios(*, as_json: Json = False) -> None:
     for each in shipped:
         table.add_row(
             f"[bold]{each.name}[/]",
-            str(each.pairs),
+            str(each.pairs) if each.shape is Shape.RATIO else each.shape,
             each.protocol,
             each.tool,
             f"{each.duration_s} s",

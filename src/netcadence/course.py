@@ -16,6 +16,7 @@ from netcadence.kube.run import Run
 from netcadence.outcome import outcome_of
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome, RunFacts, RunRecord
+from netcadence.schedule import Schedule
 from netcadence_worker.contract import Reason, ReportedError, Role
 
 _NOBODY = WorkerPod(name="", uid="", ip="", node="")
@@ -46,12 +47,18 @@ class Course:
     @classmethod
     def begin(cls, run: Run) -> Course:
         """Start a course with all pairs planned and none of them placed."""
-        scenario = run.scenario
-        pairs = tuple(
-            Pair(index, client=_NOBODY, server=_NOBODY, port=scenario.port, round=index // scenario.pairs)
-            for index in range(scenario.planned_pairs)
+        course = cls(run, ())
+        course.expect(run.scenario.schedule)
+        return course
+
+    def expect(self, schedule: Schedule) -> None:
+        """Plan these pairs, none of them placed."""
+        port, rounds = self.run.scenario.port, enumerate(schedule.rounds)
+        places = [(round_, match) for round_, matches in rounds for match in matches]
+        self.pairs = tuple(
+            Pair(index, client=_NOBODY, server=_NOBODY, port=port + match.turn, round=round_)
+            for index, (round_, match) in enumerate(places)
         )
-        return cls(run, pairs)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -107,7 +114,7 @@ class Course:
             started_at=self.started_at,
             ended_at=datetime.now(UTC),
             duration_s=scenario.duration_s,
-            planned_pairs=scenario.planned_pairs,
+            planned_pairs=len(self.pairs),
             config=scenario.config,
             config_hash=scenario.config_hash,
             skew_bound_ms=scenario.skew_max_ms,

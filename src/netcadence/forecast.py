@@ -9,11 +9,12 @@ from itertools import islice
 
 from netcadence import pairing
 from netcadence.budget import OverBudgetError
-from netcadence.layout import Layout, lay_out
+from netcadence.layout import Layout, MeshError, lay_out
 from netcadence.nodes import Site
 from netcadence.pair import WorkerPod
 from netcadence.pairing import PairingError
 from netcadence.scenario import Scenario
+from netcadence.schedule import Schedule
 
 #: What arming may take beyond the workers' own deadline, publishing the start, and cleaning up at most.
 _ARM_SLACK_S, _LEAD_S, _CLEAN_UP_S = 5, 5, 60
@@ -36,7 +37,7 @@ class Making:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two nodes and the pairs between them that measure at the same time."""
+    """Two nodes and the pairs between them that measure at the same time, in the round with the most."""
 
     client_node: str
     server_node: str
@@ -48,14 +49,16 @@ class Forecast:
     """What one run of a scenario would do.
 
     Attributes:
-        links: Which nodes measure with each other; None where no cluster was looked at.
+        links: Which nodes measure with each other in any round; None where no cluster was looked at.
         certain: Whether `links` is decided; otherwise it holds if the scheduler spreads workers evenly.
         traffic_s: Seconds of traffic.
         at_most_s: Seconds after which the run is over, whatever happens, by its own time limits.
         refusals: Why the run would be refused; empty where it would go.
+        schedule: Who measures with whom; of a mesh without a cluster, the least.
     """
 
     scenario: Scenario
+    schedule: Schedule
     makings: tuple[Making, ...]
     links: tuple[Link, ...] | None
     certain: bool
@@ -72,37 +75,39 @@ def forecast(scenario: Scenario, *, namespace: str, sites: Sequence[Site] | None
     """
     refusals: list[str] = []
     layout: Layout | None = None
-    try:
-        scenario.require_within_limits()
-    except OverBudgetError as error:
-        refusals.append(str(error))
     if sites is not None:
         try:
             layout = lay_out(scenario.wish, sites)
-        except PairingError as error:
+        except (PairingError, MeshError) as error:
             refusals.append(str(error))
+    schedule = layout.schedule if layout else scenario.schedule
+    try:
+        scenario.require_within_limits(schedule)
+    except OverBudgetError as error:
+        refusals.append(str(error))
     arming_s = scenario.arm_timeout_s + _ARM_SLACK_S + _LEAD_S
     round_s = arming_s + scenario.duration_s + scenario.report_timeout_s
     return Forecast(
         scenario=scenario,
-        makings=_makings(scenario, namespace, len(layout.groups) if layout else 1),
+        schedule=schedule,
+        makings=_makings(schedule, namespace, len(layout.groups) if layout else 1),
         links=_links(scenario, layout, sites or ()) if layout else None,
         certain=bool(layout and layout.places),
-        traffic_s=scenario.traffic.seconds,
-        at_most_s=scenario.worker.ready_timeout_s + scenario.rounds * round_s + _CLEAN_UP_S,
+        traffic_s=scenario.traffic_of(schedule).seconds,
+        at_most_s=scenario.worker.ready_timeout_s + len(schedule.rounds) * round_s + _CLEAN_UP_S,
         refusals=tuple(refusals),
     )
 
 
-def _makings(scenario: Scenario, namespace: str, groups: int) -> tuple[Making, ...]:
+def _makings(schedule: Schedule, namespace: str, groups: int) -> tuple[Making, ...]:
     return (
         Making("CustomResourceDefinition", 2, "", stays=True),
         Making("Namespace", 1, "", stays=True),
         *(Making(kind, 1, namespace, stays=True) for kind in ("ServiceAccount", "Role", "RoleBinding")),
         Making("NetworkTestRun", 1, namespace),
         Making("Deployment", groups, namespace),
-        Making("Pod", scenario.demand.workers, namespace),
-        Making("NetworkTestRequest", scenario.planned_pairs, namespace),
+        Making("Pod", schedule.workers, namespace),
+        Making("NetworkTestRequest", schedule.pairs, namespace),
     )
 
 

@@ -15,13 +15,20 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Final
 
+from netcadence.errors import InvalidInputError
 from netcadence.nodes import NodePair, Nodes, Pool, Site, Toleration
 from netcadence.pairing import PairingError, Placement, demand
-from netcadence.schedule import Ratio, Schedule
+from netcadence.schedule import Mesh, Ratio, Schedule
 from netcadence.words import counted
+from netcadence_worker.contract import MOST_PAIRS, MOST_ROUNDS
 
 #: So many names are listed in an error; a cluster may have thousands.
 _NAMES_SHOWN: Final = 5
+_LEAST_MESH: Final = 2
+
+
+class MeshError(InvalidInputError):
+    """There is no mesh of these nodes; the text says what there is and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +72,12 @@ class Wish:
 
     Attributes:
         name: Whose wish it is, for an error's text, such as the scenario's name.
-        shape: How many clients and servers.
+        ratio: How many clients and servers.
         tolerations: Taints of nodes that the workers do not mind.
     """
 
     name: str
-    shape: Ratio
+    ratio: Ratio
     placement: Placement
     nodes: Nodes
     tolerations: tuple[Toleration, ...] = ()
@@ -78,14 +85,24 @@ class Wish:
     @property
     def pairs(self) -> int:
         """Pairs that measure at the same time."""
-        return self.shape.pairs
+        return self.ratio.pairs
 
     @property
     def workers(self) -> int:
-        return self.shape.workers
+        return self.ratio.workers
 
 
-def lay_out(wish: Wish, sites: Sequence[Site]) -> Layout:
+@dataclass(frozen=True, slots=True)
+class MeshWish:
+    """What a run wants that measures nodes with each other: a worker on each of them."""
+
+    name: str
+    mesh: Mesh
+    nodes: Pool
+    tolerations: tuple[Toleration, ...] = ()
+
+
+def lay_out(wish: Wish | MeshWish, sites: Sequence[Site]) -> Layout:
     """Return where the workers go; depends on the set of nodes, not on their order.
 
     Args:
@@ -93,24 +110,45 @@ def lay_out(wish: Wish, sites: Sequence[Site]) -> Layout:
 
     Raises:
         PairingError: The cluster cannot do; the text says how many nodes and workers are missing, and where.
+        MeshError: The nodes make no mesh, or more of it than a run can hold.
     """
     known = sorted((site.facing(wish.tolerations) for site in sites), key=lambda site: site.name)
+    if isinstance(wish, MeshWish):
+        return _mesh(wish, known)
     open_ = [site for site in known if not site.closed]
     spread = wish.placement in (Placement.CROSS_NODE, Placement.ANY) and not wish.nodes.has_pools
     if wish.nodes.pairs:
-        places = _places(wish.shape, _named_seats(wish, known))
-    elif not wish.shape.is_even:
+        places = _places(wish.ratio, _named_seats(wish, known))
+    elif not wish.ratio.is_even:
         places = _uneven(wish, known, *_candidates(wish, known))
     elif spread:
         _require_nodes(wish, known)
         anywhere = Pool(**wish.nodes.model_dump(include=set(Pool.model_fields)))
-        return Layout((Group(wish.workers, anywhere),), wish.shape.schedule)
+        return Layout((Group(wish.workers, anywhere),), wish.ratio.schedule)
     else:
-        places = _places(wish.shape, _seats(wish, known, *_candidates(wish, known)))
+        places = _places(wish.ratio, _seats(wish, known, *_candidates(wish, known)))
     workers = Counter(places)
     _require_room(wish, workers, open_)
     groups = (Group(count, Pool(names=(node,))) for node, count in sorted(workers.items()))
-    return Layout(tuple(groups), wish.shape.schedule, places)
+    return Layout(tuple(groups), wish.ratio.schedule, places)
+
+
+def _mesh(wish: MeshWish, known: Sequence[Site]) -> Layout:
+    found = [site for site in known if not site.closed and wish.nodes.takes(site) and _room(site) > 0]
+    if len(found) < _LEAST_MESH:
+        raise MeshError(
+            f"{wish.name} needs at least {counted(_LEAST_MESH, 'node')}{_words(wish.nodes)}, for a mesh "
+            f"measures them with each other; {_there(found, known)}"
+        )
+    schedule = wish.mesh.over(len(found))
+    if schedule.pairs > MOST_PAIRS or len(schedule.rounds) > MOST_ROUNDS:
+        raise MeshError(
+            f"{wish.name}: the mesh of {len(found):,} nodes has {counted(schedule.pairs, 'pair')} in "
+            f"{counted(len(schedule.rounds), 'round')}; allowed: up to {MOST_PAIRS:,} in {MOST_ROUNDS:,}, "
+            "by a smaller degree, fewer rounds or fewer nodes"
+        )
+    names = tuple(site.name for site in found)
+    return Layout(tuple(Group(1, Pool(names=(name,))) for name in names), schedule, names)
 
 
 def _places(ratio: Ratio, seats: Sequence[NodePair]) -> tuple[str, ...]:
@@ -149,7 +187,7 @@ def _candidates(wish: Wish, known: Sequence[Site]) -> tuple[list[Site], list[Sit
 
 
 def _of_pool(wish: Wish, known: Sequence[Site], role: str, pool: Pool) -> list[Site]:
-    count = wish.shape.clients if role == "client" else wish.shape.servers
+    count = wish.ratio.clients if role == "client" else wish.ratio.servers
     found = [site for site in known if not site.closed and wish.nodes.takes(site) and pool.takes(site)]
     if not found:
         raise PairingError(
@@ -198,7 +236,7 @@ def _uneven(
     Each goes to the node that has the fewest so far. The few go to small nodes, if the many are to be on
     others, and to large ones, if all are to be on one.
     """
-    few, many = (clients, servers) if wish.shape.clients < wish.shape.servers else (servers, clients)
+    few, many = (clients, servers) if wish.ratio.clients < wish.ratio.servers else (servers, clients)
     hubs = [hub for hub in few if any(_fits(wish.placement, hub, other) for other in many)]
     if not hubs and wish.placement is Placement.ANY:
         hubs = list(few)
@@ -211,7 +249,7 @@ def _uneven(
         found = beds.take([site for site in many if hub and _fits(wish.placement, hub, site)])
         return found or (beds.take(many) if wish.placement is Placement.ANY else None)
 
-    fewer = min(wish.shape.clients, wish.shape.servers)
+    fewer = min(wish.ratio.clients, wish.ratio.servers)
     first = [beds.take(hubs, then=lambda site: last * _room(site)) for _ in range(fewer)]
     then = [meeting(first[pair % fewer]) for pair in range(wish.pairs)]
     placed = (first, then) if few is clients else (then, first)
@@ -273,7 +311,7 @@ def _no_combination(
 def _named_seats(wish: Wish, known: Sequence[Site]) -> tuple[NodePair, ...]:
     """Deal the pairs out to the named pairs of nodes in turn, if all of these are there."""
     seats = tuple(islice(cycle(wish.nodes.pairs), wish.pairs))
-    workers = Counter(_places(wish.shape, seats))
+    workers = Counter(_places(wish.ratio, seats))
     by_name = {site.name: site for site in known}
     missing = [node for node in sorted(workers) if node not in by_name or by_name[node].closed]
     if missing:

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from netcadence import budget, document, pairing
 from netcadence.budget import Limits, Traffic
 from netcadence.errors import InvalidInputError
-from netcadence.layout import Wish
+from netcadence.layout import MeshWish, Wish
 from netcadence.nodes import Nodes
 from netcadence.pairing import Demand, Placement
-from netcadence.schedule import Ratio
+from netcadence.schedule import Mesh, Ratio, Schedule, Shape
 from netcadence.words import counted
 from netcadence.worker_pod import WorkerResources
 from netcadence_worker.contract import (
@@ -62,11 +62,14 @@ class Scenario(_Strict):
         title: A few words for a list.
         purpose: What the figures tell, for a person who chooses.
         nodes: Which nodes the pods may be on; by default all.
+        shape: `ratio`, of clients to servers; or `mesh`: a pod on each of the nodes, and each node measured
+            with each other in both directions, in rounds in which no node is in two pairs.
+        degree: In a mesh, with how many others each node is measured; by default all.
         clients: Client pods. By default 1, or as many as `nodes.pairs` lists.
         servers: Server pods; by default as many. Where they are not, there are as many pairs as there are of
             the more numerous side, dealt out in turn to the other's: each client has a server, and each
             server a client.
-        rounds: How often the same pairs measure, one time after another.
+        rounds: How often the same pairs measure, one time after another; in a mesh, how often all do.
         duration_s: Seconds of traffic in a round.
         streams: Parallel streams (iperf) or simulated users (siege) in each pair.
         port: Port of the first listener of a server, which has one for each of its clients; by default 5001,
@@ -85,6 +88,8 @@ class Scenario(_Strict):
     protocol: Protocol
     tool: Tool
     nodes: Nodes = Nodes()
+    shape: Shape = Shape.RATIO
+    degree: Annotated[int, Field(ge=1, le=10_000)] | None = None
     clients: Annotated[int, Field(ge=1, le=10_000, default_factory=_as_many_as_node_pairs)]
     servers: Annotated[int, Field(ge=1, le=10_000, default_factory=_as_many_as_clients)]
     rounds: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -155,21 +160,40 @@ class Scenario(_Strict):
                     raise document.RefusalError(field, count, f"{message}; {allowed}")
 
     @model_validator(mode="after")
+    def _shape_fits(self) -> Self:
+        if self.shape is Shape.RATIO:
+            if self.degree is not None:
+                message = "is for shape mesh; allowed in a ratio: none"
+                raise document.RefusalError("degree", self.degree, message)
+            return self
+        of_a_ratio = (
+            ("clients", self.clients, self.clients == 1, "none, for a mesh has a pod on each node"),
+            ("servers", self.servers, self.servers == 1, "none, for a mesh has a pod on each node"),
+            ("placement", self.placement.value, self.placement is Placement.CROSS_NODE, "cross-node"),
+            ("nodes", None, not (self.nodes.pairs or self.nodes.has_pools), "selector, zones, names"),
+        )
+        for field, value, fits, allowed in of_a_ratio:
+            if not fits:
+                raise document.RefusalError(field, value, f"is for shape ratio; allowed in a mesh: {allowed}")
+        return self
+
+    @model_validator(mode="after")
     def _workers_can_serve(self) -> Self:
         most = MOST_REQUESTS * min(self.clients, self.servers)
         if self.pairs > most:
             each = f"more than {MOST_REQUESTS} pairs for a worker of the other side"
             message = f"would be {each}; allowed: up to {most:,}"
             raise document.RefusalError(self._greater, getattr(self, self._greater), message)
-        last = self.port + self.form.ports - 1
-        listeners = counted(self.form.ports, "listener")
+        ports = -(-self.clients // self.servers)
+        last = self.port + ports - 1
+        listeners = counted(ports, "listener")
         if last > _HIGHEST_PORT:
-            allowed = f"allowed: up to {_HIGHEST_PORT + 1 - self.form.ports}"
+            allowed = f"allowed: up to {_HIGHEST_PORT + 1 - ports}"
             message = f"leaves no room for the {listeners} of a server; {allowed}"
             raise document.RefusalError("port", self.port, message)
         own = OWN_PORTS[self.protocol]
         if self.port <= own <= last:
-            allowed = f"allowed: up to {own - self.form.ports}, or from {own + 1}"
+            allowed = f"allowed: up to {own - ports}, or from {own + 1}"
             message = f"puts the {listeners} of a server on the worker's own port {own}; {allowed}"
             raise document.RefusalError("port", self.port, message)
         return self
@@ -183,48 +207,64 @@ class Scenario(_Strict):
         return self.options.iperf.bandwidth if self.options.iperf else None
 
     @property
-    def form(self) -> Ratio:
-        """Who measures with whom, in which rounds."""
+    def form(self) -> Ratio | Mesh:
+        """What decides who measures with whom."""
+        if self.shape is Shape.MESH:
+            return Mesh(self.degree, self.rounds)
         return Ratio(self.clients, self.servers, self.rounds)
 
     @property
+    def schedule(self) -> Schedule:
+        """Who measures with whom; of a mesh, whose nodes only a cluster has, the least: that of two nodes."""
+        return self.form.over(2) if isinstance(self.form, Mesh) else self.form.schedule
+
+    @property
     def pairs(self) -> int:
-        """Pairs that measure at the same time."""
-        return self.form.pairs
+        """Pairs that measure at the same time; of a mesh, at least."""
+        return self.schedule.at_once
 
     @property
     def planned_pairs(self) -> int:
-        """Pairs over all rounds: as many outcomes as a run has."""
-        return self.pairs * self.rounds
+        """Pairs over all rounds: as many outcomes as a run has; of a mesh, at least."""
+        return self.schedule.pairs
 
     @property
     def demand(self) -> Demand:
-        """Workers and nodes that have to be there."""
-        return pairing.demand(self.form.workers, self.placement)
+        """Workers and nodes that have to be there, at least."""
+        return pairing.demand(self.schedule.workers, self.placement)
 
     @property
-    def wish(self) -> Wish:
+    def wish(self) -> Wish | MeshWish:
         """What is wanted of the cluster's nodes."""
+        if isinstance(self.form, Mesh):
+            return MeshWish(self.name, self.form, self.nodes, self.worker.tolerations)
         return Wish(self.name, self.form, self.placement, self.nodes, self.worker.tolerations)
 
     @property
     def traffic(self) -> Traffic:
-        """What is sent at most."""
+        """What is sent at most; of a mesh, that of its least."""
+        return self.traffic_of(self.schedule)
+
+    def traffic_of(self, schedule: Schedule) -> Traffic:
+        """Return what is sent at most where the pairs are these."""
         return Traffic(
             stream_bits_per_s=self._bandwidth,
             streams=self.streams,
-            pairs=self.pairs,
-            seconds=self.duration_s * self.rounds,
+            pairs=schedule.at_once,
+            seconds=self.duration_s * len(schedule.rounds),
             pace="options.iperf.bandwidth" if self.tool is Tool.IPERF else "",
         )
 
-    def require_within_limits(self) -> None:
+    def require_within_limits(self, schedule: Schedule | None = None) -> None:
         """Refuse a scenario that could send more than its limits allow.
+
+        Args:
+            schedule: Its pairs, once the nodes of a mesh are known.
 
         Raises:
             OverBudgetError: With what would be sent, what is allowed, and what to change.
         """
-        budget.require_within(self.name, self.traffic, self.limits)
+        budget.require_within(self.name, self.traffic_of(schedule or self.schedule), self.limits)
 
     @property
     def config(self) -> str:
@@ -248,11 +288,16 @@ def load(path: str | Path) -> Scenario:
 
 @functools.cache
 def shipped() -> tuple[Scenario, ...]:
-    """Return the scenarios that come with netcadence, the small ones first, then by protocol."""
+    """Return the scenarios that come with netcadence, the small ones first, then by protocol; a mesh last."""
     order = list(Protocol)
     with importlib.resources.as_file(importlib.resources.files("netcadence") / "scenarios") as folder:
         scenarios = [load(path) for path in folder.glob("*.yaml")]
-    return tuple(sorted(scenarios, key=lambda each: (each.pairs, order.index(each.protocol), each.name)))
+    return tuple(
+        sorted(
+            scenarios,
+            key=lambda each: (each.shape is Shape.MESH, each.pairs, order.index(each.protocol), each.name),
+        )
+    )
 
 
 def find(name_or_path: str) -> Scenario:

@@ -6,7 +6,17 @@ both, one round the one and another round the other.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
+
+
+class Shape(enum.StrEnum):
+    """What kind of schedule a scenario has."""
+
+    #: Clients and servers, in all pairs at once.
+    RATIO = "ratio"
+    #: Each node with each other, or with some of them, a pair of a node at a time.
+    MESH = "mesh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +84,58 @@ class Ratio:
         return self.clients == self.servers
 
     @property
-    def most_of_a_worker(self) -> int:
-        """Pairs that a worker is in at the same time, at most."""
-        return -(-self.pairs // min(self.clients, self.servers))
-
-    @property
-    def ports(self) -> int:
-        """Ports that a server listens on, at most."""
-        return -(-self.pairs // self.servers)
-
-    @property
     def schedule(self) -> Schedule:
         matches = tuple(
             Match(pair % self.clients, self.clients + pair % self.servers, turn=pair // self.servers)
             for pair in range(self.pairs)
         )
         return Schedule(self.workers, (matches,) * self.rounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Nodes with a worker each, measured in both directions, none in two pairs at the same time.
+
+    The rounds are those of a tournament (circle method: one stands still, the others move on around the
+    table), each of them in the one direction and then in the other.
+
+    Attributes:
+        degree: Others that each node meets; all where it is None or more than there are. Of an odd number of
+            nodes one sits out in each round, so that there is one round more, and a node that sat out in
+            none of them meets one more.
+        repeats: How often the whole is gone through.
+    """
+
+    degree: int | None = None
+    repeats: int = 1
+
+    def over(self, nodes: int) -> Schedule:
+        """Return the schedule for so many nodes, at least two."""
+        tournament = _tournament(nodes)
+        meetings = tournament[: None if self.degree is None else self.degree + nodes % 2]
+        rounds = tuple(direction for meeting in meetings for direction in (_forth(meeting), _back(meeting)))
+        return Schedule(nodes, rounds * self.repeats)
+
+
+def _tournament(players: int) -> list[list[tuple[int, int]]]:
+    """Return rounds in which each player meets each other once: n - 1 of them, or n if n is odd.
+
+    Any two that follow each other form a path or circle through all players, so that the first few already
+    connect everybody with everybody.
+    """
+    # In an odd circle an empty chair takes part: whoever meets it sits out.
+    chairs = players + players % 2
+    rounds = []
+    for turn in range(chairs - 1):
+        circle = [0, *((seat + turn) % (chairs - 1) + 1 for seat in range(chairs - 1))]
+        meetings = ((circle[seat], circle[-1 - seat]) for seat in range(chairs // 2))
+        rounds.append([meeting for meeting in meetings if max(meeting) < players])
+    return rounds
+
+
+def _forth(meeting: list[tuple[int, int]]) -> tuple[Match, ...]:
+    return tuple(Match(client, server) for client, server in meeting)
+
+
+def _back(meeting: list[tuple[int, int]]) -> tuple[Match, ...]:
+    return tuple(Match(client, server) for server, client in meeting)

@@ -15,6 +15,7 @@ from netcadence.errors import InvalidInputError
 from netcadence.nodes import Nodes
 from netcadence.pairing import Placement
 from netcadence.scenario import Scenario
+from netcadence.schedule import Shape
 from netcadence_worker.clusterloader import SIEGE_DELAY_S, TOOL_OF, UpstreamSpec, UpstreamStatus
 from netcadence_worker.contract import (
     HTTP_PORT,
@@ -45,10 +46,11 @@ def check(scenario: Scenario) -> None:
     wanted = (
         ("protocol", scenario.protocol.value, scenario.protocol in TOOL_OF, "TCP, UDP, HTTP"),
         ("tool", scenario.tool.value, scenario.tool is TOOL_OF.get(scenario.protocol), "iperf, siege"),
+        ("shape", scenario.shape.value, scenario.shape is Shape.RATIO, "ratio"),
         (
             "servers",
             scenario.servers,
-            scenario.form.is_even,
+            scenario.servers == scenario.clients,
             f"{scenario.clients}, as many as clients, for its worker serves one request only",
         ),
         ("rounds", scenario.rounds, scenario.rounds == 1, "1, for its worker serves one test only"),

@@ -83,7 +83,8 @@ class _Netcadence:
         processors: Mapping[str, int],
         on_progress: Progress,
     ) -> Arming:
-        dispatch.set_reference(run, pairs[0].client)
+        if pairs[0].round == 0:  # one clock for all rounds, so that the estimates of all of them go together
+            dispatch.set_reference(run, pairs[0].client)
         return dispatch.arm(
             run,
             pairs,

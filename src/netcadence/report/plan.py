@@ -11,6 +11,7 @@ from rich.text import Text
 
 from netcadence.amount import in_words
 from netcadence.forecast import Forecast, Making
+from netcadence.schedule import Shape
 from netcadence.words import counted
 
 _UNBOUND: Final = "as the network carries"
@@ -29,7 +30,7 @@ def plan_table(plan: Forecast) -> RenderableType:
 
 def plan_as_json(plan: Forecast) -> dict[str, Any]:
     """Return a forecast for a machine; null where the scenario sets no bound, or no cluster was looked at."""
-    traffic, scenario = plan.scenario.traffic, plan.scenario
+    traffic, scenario = plan.scenario.traffic_of(plan.schedule), plan.scenario
     links = plan.links and [
         {
             "client_node": link.client_node,
@@ -42,8 +43,8 @@ def plan_as_json(plan: Forecast) -> dict[str, Any]:
     ]
     return {
         "scenario": scenario.name,
-        "pairs": scenario.pairs,
-        "rounds": scenario.rounds,
+        "pairs": plan.schedule.at_once,
+        "rounds": len(plan.schedule.rounds),
         "placement": scenario.placement.value,
         "nodes": scenario.nodes.model_dump(mode="json"),
         "objects": [
@@ -66,18 +67,19 @@ def _summary(plan: Forecast) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
-    rounds = f", {counted(scenario.rounds, 'round')}" if scenario.rounds > 1 else ""
+    schedule = plan.schedule
+    at_once = counted(schedule.at_once, "pair")
+    rounds = f", {counted(len(schedule.rounds), 'round')}" if len(schedule.rounds) > 1 else ""
     grid.add_row("scenario", Text(f"{scenario.name}", style="bold"))
-    grid.add_row(
-        "measures", f"{scenario.protocol} by {scenario.tool}, {counted(scenario.pairs, 'pair')}{rounds}"
-    )
+    least = "" if scenario.shape is Shape.RATIO or plan.links else " or more, as there are nodes"
+    grid.add_row("measures", f"{scenario.protocol} by {scenario.tool}, {at_once}{rounds}{least}")
     grid.add_row("makes", _made([each for each in plan.makings if not each.stays]))
     grid.add_row("keeps", _made([each for each in plan.makings if each.stays]) + ", where they are missing")
     demand = scenario.demand
     wanted = f" {scenario.nodes}" if str(scenario.nodes) else ""
     grid.add_row(
         "needs",
-        f"{counted(demand.workers, 'worker')} on at least {counted(demand.nodes, 'node')}{wanted} "
+        f"{counted(schedule.workers, 'worker')} on at least {counted(demand.nodes, 'node')}{wanted} "
         f"({scenario.placement})",
     )
     grid.add_row("sends", _traffic(plan))
@@ -91,7 +93,7 @@ def _made(makings: list[Making]) -> str:
 
 
 def _traffic(plan: Forecast) -> str:
-    traffic, limits = plan.scenario.traffic, plan.scenario.limits
+    traffic, limits = plan.scenario.traffic_of(plan.schedule), plan.scenario.limits
     if traffic.total_bits_per_s is not None and traffic.total_bytes is not None:
         rate_said = in_words(traffic.total_bits_per_s, "bit/s")
         return f"at most {rate_said}, {in_words(traffic.total_bytes, 'B')} in all"
@@ -105,7 +107,7 @@ def _traffic(plan: Forecast) -> str:
 
 
 def _links(plan: Forecast) -> Table:
-    traffic, links = plan.scenario.traffic, plan.links or ()
+    traffic, links = plan.scenario.traffic_of(plan.schedule), plan.links or ()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     table.add_column("Client node", overflow="fold", min_width=14)
     table.add_column("Server node", overflow="fold", min_width=14)

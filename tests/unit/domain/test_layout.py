@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcadence.layout import Wish, lay_out
+from netcadence.layout import MeshError, MeshWish, Wish, lay_out
 from netcadence.nodes import Nodes, Pool, Site, Taint, Toleration
 from netcadence.pair import WorkerPod
 from netcadence.pairing import PairingError, Placement, seat
-from netcadence.schedule import Ratio
+from netcadence.schedule import Mesh, Ratio
 
 sites = st.lists(
     st.builds(
@@ -88,12 +88,12 @@ def test_workers_of_a_layout_are_paired_as_planned_whatever_their_order(wish, si
     chance.shuffle(shuffled)
     pairs = seat(shuffled, layout.places, layout.schedule, base_port=5001)
     assert pairs == seat(pods, layout.places, layout.schedule, base_port=5001)
-    assert [pair.index for pair in pairs] == list(range(wish.pairs * wish.shape.rounds))
-    for round_ in range(wish.shape.rounds):
+    assert [pair.index for pair in pairs] == list(range(wish.pairs * wish.ratio.rounds))
+    for round_ in range(wish.ratio.rounds):
         measured = [pair for pair in pairs if pair.round == round_]
         clients = Counter(pair.client for pair in measured)
         servers = Counter(pair.server for pair in measured)
-        assert (len(clients), len(servers)) == (wish.shape.clients, wish.shape.servers)
+        assert (len(clients), len(servers)) == (wish.ratio.clients, wish.ratio.servers)
         assert {*clients, *servers} == set(pods)
         assert max(clients.values()) - min(clients.values()) <= 1
         assert max(servers.values()) - min(servers.values()) <= 1
@@ -226,3 +226,25 @@ def test_one_taint_of_two_that_is_not_tolerated_is_enough_and_a_mere_preference_
     both = Site("n0", taints=(DEDICATED, Taint("gpu", "NoExecute")))
     assert "gpu:NoExecute" in both.facing((Toleration(key="dedicated", value="db"),)).closed
     assert not Site("n0", taints=(Taint("spot", "PreferNoSchedule"),)).facing(()).closed
+
+
+def test_a_mesh_has_a_worker_on_each_open_node_of_its_pool():
+    sites = [Site("n2"), Site("n0"), Site("n1", closed="cordoned"), Site("n3", room=0), Site("n4", "a")]
+    layout = lay_out(MeshWish("mine", Mesh(), Pool()), sites)
+    assert layout.places == ("n0", "n2", "n4")
+    assert layout.workers == layout.schedule.workers == 3
+    with pytest.raises(MeshError) as caught:
+        lay_out(MeshWish("mine", Mesh(), Pool(zones=["a"])), sites)
+    assert str(caught.value) == (
+        "mine needs at least 2 nodes in a, for a mesh measures them with each other; "
+        "there is 1 of 5 nodes (n4), and n1 is cordoned"
+    )
+
+
+def test_a_mesh_of_more_than_a_run_can_hold_is_refused_and_a_sample_of_it_is_not():
+    sites = [Site(f"n{number}") for number in range(1_100)]
+    with pytest.raises(
+        MeshError, match="1,208,900 pairs in 2,198 rounds; allowed: up to 1,000,000 in 10,000"
+    ):
+        lay_out(MeshWish("mine", Mesh(), Pool()), sites)
+    assert lay_out(MeshWish("mine", Mesh(degree=4), Pool()), sites).schedule.pairs == 1_100 * 4

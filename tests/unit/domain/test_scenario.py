@@ -9,6 +9,7 @@ import pytest
 from netcadence import scenario
 from netcadence.errors import InvalidInputError
 from netcadence.pairing import Demand, Placement
+from netcadence.schedule import Shape
 from netcadence_worker.contract import Protocol, Tool
 
 A_TO_B, B_TO_A, A_TO_C = (
@@ -31,14 +32,18 @@ def test_the_acceptance_scenarios_are_shipped_small_ones_first():
     names = [each.name for each in scenario.shipped()]
     assert names == [
         *("tcp-1:1", "udp-1:1", "http-1:1", "tcp-1:4", "tcp-4:1"),
-        *("tcp-50:50", "udp-50:50", "http-50:50"),
+        *("tcp-50:50", "udp-50:50", "http-50:50", "tcp-mesh"),
     ]
 
 
 @pytest.mark.parametrize("shipped", scenario.shipped(), ids=lambda each: each.name)
-def test_a_shipped_scenario_measures_for_ten_seconds_across_nodes_and_says_what_for(shipped):
-    assert (shipped.duration_s, shipped.rounds, shipped.placement) == (10, 1, Placement.CROSS_NODE)
+def test_a_shipped_scenario_measures_across_nodes_for_ten_seconds_or_a_meshs_two_and_says_what_for(shipped):
     assert shipped.purpose
+    assert (shipped.rounds, shipped.placement) == (1, Placement.CROSS_NODE)
+    if shipped.shape is Shape.MESH:
+        assert (shipped.duration_s, shipped.demand) == (2, Demand(workers=2, nodes=2))
+        return
+    assert shipped.duration_s == 10
     assert shipped.demand == Demand(workers=shipped.clients + shipped.servers, nodes=2)
 
 
@@ -97,7 +102,10 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
         scenario.find("tcp-50:5")
     text = str(caught.value)
     assert "'tcp-50:5' is not known (did you mean 'tcp-50:50'?)" in text
-    assert "allowed: tcp-1:1, udp-1:1, http-1:1, tcp-1:4, tcp-4:1, tcp-50:50, udp-50:50, http-50:50" in text
+    assert (
+        "allowed: tcp-1:1, udp-1:1, http-1:1, tcp-1:4, tcp-4:1, tcp-50:50, udp-50:50, http-50:50, tcp-mesh"
+        in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,6 +114,18 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
         ("duration_s: -5", "duration_s: -5: should be greater than or equal to 1"),
         ("duration_s: ten", "duration_s: 'ten': should be a valid integer"),
         ("duration_s: 99999", "duration_s: 99999: should be less than or equal to 3600"),
+        ("shape: ring", "shape: 'ring': allowed: 'ratio' or 'mesh'"),
+        ("degree: 3", "degree: 3: is for shape mesh; allowed in a ratio: none"),
+        ("shape: mesh\ndegree: 0", "degree: 0: should be greater than or equal to 1"),
+        ("shape: mesh\nclients: 8", "clients: 8: is for shape ratio; allowed in a mesh: none, for"),
+        (
+            "shape: mesh\nplacement: any",
+            "placement: 'any': is for shape ratio; allowed in a mesh: cross-node",
+        ),
+        (
+            "shape: mesh\nnodes: {client_pool: {names: [a]}}",
+            "nodes: is for shape ratio; allowed in a mesh: selector, zones, names",
+        ),
         ("clients: 0", "clients: 0: should be greater than or equal to 1"),
         (
             "clients: 300\nservers: 2",

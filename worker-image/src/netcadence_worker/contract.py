@@ -50,6 +50,9 @@ CLOCK_PORT: Final = 5302
 OWN_PORTS: Final = {"UDP": CLOCK_PORT, "TCP": HEALTH_PORT, "HTTP": HEALTH_PORT, "GRPC": HEALTH_PORT}
 #: Requests that a worker serves at the same time.
 MOST_REQUESTS: Final = 128
+#: Pairs that a run numbers, and rounds whose starts it holds.
+MOST_PAIRS: Final = 1_000_000
+MOST_ROUNDS: Final = 10_000
 
 _MICROSECONDS = "%Y-%m-%dT%H:%M:%S.%fZ"
 _INSTANT = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z")
@@ -248,7 +251,7 @@ class RequestSpec(Strict):
     """What one pair is asked to measure."""
 
     run_id: RunID = Field(alias="runID")
-    pair_index: Annotated[int, Field(ge=0, le=1_000_000)]
+    pair_index: Annotated[int, Field(ge=0, le=MOST_PAIRS)]
     round: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     client_pod_name: PodName
     server_pod_name: PodName
@@ -434,7 +437,7 @@ class RunSpec(Strict):
     run_id: RunID = Field(alias="runID")
     scenario: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9.:-]*$")]
     reference: ClockReference | None = None
-    starts: Annotated[tuple[RoundStart, ...], Field(max_length=10_000)] = ()
+    starts: Annotated[tuple[RoundStart, ...], Field(max_length=MOST_ROUNDS)] = ()
 
     def start_of(self, round_: int) -> datetime | None:
         return next((start.at for start in self.starts if start.round == round_), None)
