@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from flows.command_line import application, outcome_of
+from netcadence import blame
+from netcadence.blame import Part
 from netcadence.embedded import Cluster, Settings
 from netcadence.kube.access import Access
 from netcadence.kube.resource import CRD
@@ -57,3 +61,54 @@ def test_a_mesh_measures_each_node_with_each_other_one_pair_at_a_time(wide, meas
     results = Lake(done.lake).results(run_id=done.record.facts.run_id)
     rates = results[results["metric"] == "throughput"]
     assert sorted(zip(rates["client_node"], rates["server_node"], strict=True)) == wanted
+
+
+#: Of each node's uplink where the mesh is healthy, and of the one that is not.
+HEALTHY_BITS_PER_S, SLOW_BITS_PER_S = 100_000_000, 40_000_000
+
+
+@pytest.fixture
+def limited(wide):
+    """Give every node an uplink of the same rate, so that the network is the limit and not the processors."""
+    if wide.network == "loopback":
+        pytest.skip("without network namespaces no uplink can be limited")
+    nodes = [f"node-{number}" for number in range(NODES)]
+    for node in nodes:
+        wide.set_uplink_rate(node, HEALTHY_BITS_PER_S)
+    yield wide
+    for node in nodes:
+        wide.set_uplink_rate(node, None)
+
+
+def test_a_node_with_a_slow_uplink_is_named_and_a_healthy_mesh_names_nobody(
+    limited, measure, write_scenario, artifacts
+):
+    scenario = write_scenario("tcp-mesh-limited", shape="mesh", duration_s=2)
+    healthy = measure(scenario, on=limited)
+    assert split(healthy).named == ()
+    assert "no node stands out" in said(artifacts, healthy)
+    limited.set_uplink_rate("node-2", SLOW_BITS_PER_S)
+    ill = measure(scenario, on=limited)
+    found = split(ill).named
+    assert {(effect.node, effect.part) for effect in found} == {("node-2", part) for part in Part}
+    assert all(
+        effect.factor == pytest.approx(SLOW_BITS_PER_S / HEALTHY_BITS_PER_S, rel=0.25) for effect in found
+    )
+    for effect in found:
+        assert str(effect) in said(artifacts, ill)
+        assert str(effect) in page_of(ill)
+    assert "12 of 12 pairs of nodes (100 %)" in page_of(ill)
+
+
+def split(state):
+    return blame.of_mesh(state.result(raise_on_failure=False).record)
+
+
+def said(artifacts, state):
+    (artifact,) = artifacts(state)
+    return artifact["data"]
+
+
+def page_of(state):
+    docs = urlsplit(state.result(raise_on_failure=False).judgement.docs).path
+    return Path(unquote(docs)).read_text(encoding="utf-8")

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from netcadence import blame
 from netcadence.record import Finding, Judgement, PairOutcome, RunRecord, Verdict
+from netcadence.report import mesh
 from netcadence.report.figures import figure, limit
 from netcadence.words import counted
 from netcadence_worker.contract import Mark, Reason
@@ -65,11 +67,12 @@ def rows(record: RunRecord, judgement: Judgement) -> tuple[Row, ...]:
 
 
 def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
-    """Return what the numbers do not say: circumstances, skew, failed checks, errors by reason, marks."""
+    """Return what the table does not say: circumstances, skew, mesh, failed checks, errors, marks."""
     return (
         Note("run", record.facts.run_id),
         Note("setup", _setup(record)),
         *_skew(record),
+        *_mesh(record),
         *_unmet(record, judgement),
         *_errors(record),
         *_marks(record),
@@ -122,6 +125,13 @@ def _skew(record: RunRecord) -> Iterator[Note]:
     figures = (("p50", skew.p50_ms), ("p99", skew.p99_ms), ("max", skew.max_ms))
     measured = ", ".join(f"{name} {figure(value, 'ms', beside=bound_ms)}" for name, value in figures)
     yield Note("skew", f"{measured} ({bound} is required)")
+
+
+def _mesh(record: RunRecord) -> Iterator[Note]:
+    split = blame.of_mesh(record)
+    if split is not None:
+        yield from (Note("blame", sentence) for sentence in mesh.sentences(split))
+        yield Note("mesh", mesh.matrix(split))
 
 
 def _unmet(record: RunRecord, judgement: Judgement) -> Iterator[Note]:

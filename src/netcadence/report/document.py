@@ -8,7 +8,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from netcadence import blame
 from netcadence.record import Finding, Judgement, PairOutcome, RunRecord
+from netcadence.report.mesh import as_values
 
 
 def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
@@ -16,10 +18,11 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
 
     Keys: `run_id`, `cluster`, `scenario`, `protocol`, `tool`, `network`, `started_at` and `ended_at`
     (RFC 3339, UTC), `duration_s`, `verdict`, `pairs` (planned, measured), `skew_ms` (p50, p99, max, bound;
-    null where nothing was measured), `findings`, `errors` (one a failed pair), `marks` (pairs by mark),
-    `phases_s`, `config_hash`, `data_docs`. What is no number is null.
+    null where nothing was measured), `mesh` (pairs and nodes; null for other runs), `findings`, `errors`
+    (one a failed pair), `marks` (pairs by mark), `phases_s`, `config_hash`, `data_docs`. What is no number
+    is null.
     """
-    facts, skew = record.facts, record.skew
+    facts, skew, split = record.facts, record.skew, blame.of_mesh(record)
     return {
         "run_id": facts.run_id,
         "cluster": facts.cluster,
@@ -38,6 +41,7 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
             "max": skew and skew.max_ms,
             "bound": facts.skew_bound_ms,
         },
+        "mesh": split and as_values(split),
         "findings": [_finding(finding) for finding in judgement.findings],
         "errors": [_error(outcome) for outcome in record.errors],
         "marks": Counter(str(mark) for outcome in record.outcomes for mark in set(outcome.marks)),
