@@ -254,5 +254,21 @@ def _refusal(spec: Mapping[str, Any]) -> str:
         for name in ("initContainers", "hostNetwork", "hostPID", "hostIPC", "ephemeralContainers")
         if spec.get(name)
     ]
-    asked += [f"volume {volume['name']}" for volume in spec.get("volumes") or [] if "emptyDir" not in volume]
+    asked += [
+        f"volume {volume['name']}"
+        for volume in spec.get("volumes") or []
+        if "emptyDir" not in volume and not _is_in_place(volume, spec)
+    ]
     return f"embedded nodes do not offer {', '.join(asked)}" if asked else ""
+
+
+def _is_in_place(volume: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
+    """Tell whether a volume is a folder of the machine where its containers see it anyway."""
+    folder = (volume.get("hostPath") or {}).get("path")
+    mounts = [
+        mount["mountPath"]
+        for container in spec["containers"]
+        for mount in container.get("volumeMounts") or ()
+        if mount["name"] == volume["name"]
+    ]
+    return folder is not None and all(path == folder for path in mounts)

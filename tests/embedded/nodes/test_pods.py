@@ -162,9 +162,18 @@ def test_a_command_for_an_image_that_takes_none_is_refused_and_never_run(start_p
 
 def test_what_nodes_do_not_offer_is_refused_by_name(start_pod, until):
     volumes = [{"name": "etc", "hostPath": {"path": "/etc"}}]
-    pod = start_pod(code=SLEEP, hostNetwork=True, volumes=volumes)
+    container = {"volumeMounts": [{"name": "etc", "mountPath": "/mine"}]}
+    pod = start_pod(code=SLEEP, container=container, hostNetwork=True, volumes=volumes)
     until(lambda: pod.read().status.phase == "Failed")
     assert "do not offer hostNetwork, volume etc" in pod.read().status.message
+
+
+def test_a_folder_of_the_machine_is_offered_where_it_is_anyway(start_pod, until):
+    """ClusterLoader2's workers want one for their log."""
+    volumes = [{"name": "log", "hostPath": {"path": "/var/log"}}]
+    container = {"volumeMounts": [{"name": "log", "mountPath": "/var/log"}]}
+    pod = start_pod(code=SLEEP, container=container, volumes=volumes)
+    until(lambda: pod.read().status.phase == "Running")
 
 
 def test_a_pod_that_fits_nowhere_says_why_and_starts_when_it_fits(core, start_pod, until):
