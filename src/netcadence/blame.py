@@ -14,7 +14,7 @@ median of so many figures, and by more than `LEAST_DROP`. The scatter is that of
 than that of public repeat runs, of which one in seven is more than 10 % below the one before without a cause.
 Both bounds are chosen by simulation with that scatter: of healthy meshes of 4 nodes or more fewer than one in
 a hundred names anybody (`tests/unit/domain/test_blame.py`). Of 4 nodes a drop has to be about 20 % to be
-named, of 8 nodes 14 %, of many 10 %.
+named, of 8 nodes 13 %, of many 10 %.
 
 Limits: more than half of a node's figures in a role have to be slow for the median to see it. With fewer than
 `LEAST_FIGURES` figures in a role a node is not judged. A single slow pair stands in its residual and is never
