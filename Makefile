@@ -69,6 +69,10 @@ bench-overhead: setup  ## Measure what netcadence adds to the bare tools; prints
 bench-mesh: setup  ## Measure what a mesh of 8 nodes takes beside its traffic; prints phases
 	@$(BIN)/python benchmarks/mesh.py
 
+.PHONY: bench-verdicts
+bench-verdicts: setup  ## Simulate how often verdicts are wrong; prints tables, keeps JSON
+	@$(BIN)/python benchmarks/verdicts.py
+
 .PHONY: lock
 lock: setup  ## Compile requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./worker-image

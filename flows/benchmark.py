@@ -11,6 +11,7 @@ crash.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from netcadence.kube.workers import WorkersFailedError, WorkersLateError
 from netcadence.lake import Lake
 from netcadence.layout import Layout, lay_out
 from netcadence.pairing import PairingError
+from netcadence.sla import Requirement, is_open
 from netcadence_worker.contract import Reason
 from tasks import lease as leases
 from tasks import permissions
@@ -101,7 +103,7 @@ def benchmark(
             with course.phase("lease"):
                 tenure = leases.hold(course.run, lease_namespace, IfBusy(if_busy), holding)
             try:
-                measure(course, layout, tenure)
+                measure(course, layout, tenure, thresholds.requirements_for(chosen))
             except BaseException as error:
                 store(course.record(), lake)
                 conclude(course.record(), unjudged(f"the run was stopped: {error!r}"), lake)
@@ -144,8 +146,12 @@ def outset(course: Course, lease_namespace: str) -> Layout | None:
     return layout
 
 
-def measure(course: Course, layout: Layout, tenure: Tenure) -> None:
-    """Take a run from deployment to its last result; what goes wrong on the way is held in the course."""
+def measure(course: Course, layout: Layout, tenure: Tenure, requirements: Sequence[Requirement]) -> None:
+    """Take a run from deployment to its last result; what goes wrong on the way is held in the course.
+
+    Args:
+        requirements: What is asked of the scenario; one that repeats goes on until all of it is decided.
+    """
     run = course.run
     assert course.facts is not None  # noqa: S101 - seen at the outset; tells the type checker
     try:
@@ -155,9 +161,9 @@ def measure(course: Course, layout: Layout, tenure: Tenure) -> None:
             workers = ready(run, layout, course.facts.zones)
         course.facts = course.facts.among({worker.node for worker in workers})
         with course.phase("pair"):
-            course.pairs = pair(run, workers, layout)
+            course.once = pair(run, workers, layout)
         with Observation(run, workers, guard=tenure.require) as course.observation:
-            for round_ in range(len(layout.schedule.rounds)):
+            for round_ in course.rounds(lambda record: is_open(record, requirements)):
                 measure_round(course, round_, owner, tenure)
     except WorkersFailedError as error:
         missing = Reason.TOOL_MISSING if Reason.TOOL_MISSING in str(error) else Reason.WORKER_NOT_READY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from netcadence.kube.run import Run
 from netcadence.outcome import outcome_of
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome, RunFacts, RunRecord
+from netcadence.repeats import repeated
 from netcadence.schedule import Schedule
 from netcadence_worker.contract import Reason, ReportedError, Role
 
@@ -27,7 +28,8 @@ class Course:
     """The course of one run. Steps fill it in; `record` reads it.
 
     Attributes:
-        pairs: The plan; until pairing is done, placeholders that nobody has been put into.
+        once: The plan of one repeat; until pairing is done, placeholders that nobody has been put into.
+        repeats: How many are planned so far, with those to warm up; 1 where nothing is repeated.
         starts: The published start of each round that was fired.
         trouble: Why the run could not go on, for the pairs that have no reason of their own.
         disturbance: What stands against all that was measured; empty while nothing does.
@@ -35,7 +37,7 @@ class Course:
     """
 
     run: Run
-    pairs: tuple[Pair, ...]
+    once: tuple[Pair, ...]
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     starts: dict[int, datetime] = field(default_factory=dict)
     observation: Observation | None = None
@@ -43,11 +45,13 @@ class Course:
     trouble: ReportedError | None = None
     disturbance: str = ""
     phases_s: dict[str, float] = field(default_factory=dict)
+    repeats: int = 1
 
     @classmethod
     def begin(cls, run: Run) -> Course:
         """Start a course with all pairs planned and none of them placed."""
-        course = cls(run, ())
+        repeats = run.scenario.repeats
+        course = cls(run, (), repeats=repeats.at_first if repeats else 1)
         course.expect(run.scenario.schedule)
         return course
 
@@ -55,10 +59,38 @@ class Course:
         """Plan these pairs, none of them placed."""
         port, rounds = self.run.scenario.port, enumerate(schedule.rounds)
         places = [(round_, match) for round_, matches in rounds for match in matches]
-        self.pairs = tuple(
+        self.once = tuple(
             Pair(index, client=_NOBODY, server=_NOBODY, port=port + match.turn, round=round_)
             for index, (round_, match) in enumerate(places)
         )
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The plan as it stands: every pair of every round of every repeat."""
+        return tuple(pair for number in range(self.repeats) for pair in repeated(self.once, number))
+
+    def rounds(self, is_open: Callable[[RunRecord], bool]) -> Iterator[int]:
+        """Yield the rounds to measure: those that are planned, and then of one more repeat at a time.
+
+        Args:
+            is_open: Tells whether what was measured leaves a verdict open, so that a repeat may decide it.
+        """
+        begun, done, budget = time.monotonic(), 0, self.run.scenario.repeats
+        while True:
+            planned = self.repeats * self._rounds_once
+            yield from range(done, planned)
+            done = planned
+            if budget is None or self.repeats >= budget.at_most:
+                return
+            if budget.most_s is not None and time.monotonic() - begun >= budget.most_s:
+                return
+            if not is_open(self.record()):
+                return
+            self.repeats += 1
+
+    @property
+    def _rounds_once(self) -> int:
+        return len({pair.round for pair in self.once})
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -115,6 +147,8 @@ class Course:
             ended_at=datetime.now(UTC),
             duration_s=scenario.duration_s,
             planned_pairs=len(self.pairs),
+            rounds_of_repeat=self._rounds_once if scenario.repeats else 0,
+            warm_up_repeats=scenario.repeats.warm_up if scenario.repeats else 0,
             config=scenario.config,
             config_hash=scenario.config_hash,
             skew_bound_ms=scenario.skew_max_ms,

@@ -90,16 +90,18 @@ def forecast(scenario: Scenario, *, namespace: str, sites: Sequence[Site] | None
     return Forecast(
         scenario=scenario,
         schedule=schedule,
-        makings=_makings(schedule, namespace, len(layout.groups) if layout else 1),
+        makings=_makings(schedule, scenario.most_repeats, namespace, len(layout.groups) if layout else 1),
         links=_links(scenario, layout, sites or ()) if layout else None,
         certain=bool(layout and layout.places),
         traffic_s=scenario.traffic_of(schedule).seconds,
-        at_most_s=scenario.worker.ready_timeout_s + len(schedule.rounds) * round_s + _CLEAN_UP_S,
+        at_most_s=scenario.worker.ready_timeout_s
+        + len(schedule.rounds) * scenario.most_repeats * round_s
+        + _CLEAN_UP_S,
         refusals=tuple(refusals),
     )
 
 
-def _makings(schedule: Schedule, namespace: str, groups: int) -> tuple[Making, ...]:
+def _makings(schedule: Schedule, repeats: int, namespace: str, groups: int) -> tuple[Making, ...]:
     return (
         Making("CustomResourceDefinition", 2, "", stays=True),
         Making("Namespace", 1, "", stays=True),
@@ -107,7 +109,7 @@ def _makings(schedule: Schedule, namespace: str, groups: int) -> tuple[Making, .
         Making("NetworkTestRun", 1, namespace),
         Making("Deployment", groups, namespace),
         Making("Pod", schedule.workers, namespace),
-        Making("NetworkTestRequest", schedule.pairs, namespace),
+        Making("NetworkTestRequest", schedule.pairs * repeats, namespace),
     )
 
 

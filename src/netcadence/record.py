@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from netcadence.confidence import ConfidenceInterval
 from netcadence.pair import Pair
 from netcadence_worker.contract import (
     ClockReading,
@@ -100,6 +101,8 @@ class RunFacts:
         network: How pods reach each other: `kubernetes`, `namespaces` or `loopback` (the last two embedded).
         mtu: The least that the run's nodes have, in bytes.
         config_hash: SHA-256 of `config`, so that like is compared with like.
+        rounds_of_repeat: Rounds in each repeat of the scenario; 0 where it is measured once.
+        warm_up_repeats: So many of the first repeats are kept and not judged.
         disturbance: Why nothing that was measured counts, such as another run beside this one; or empty.
     """
 
@@ -125,6 +128,19 @@ class RunFacts:
     labels: dict[str, str] = field(default_factory=dict)
     tells_starts: bool = True
     disturbance: str = ""
+    rounds_of_repeat: int = 0
+    warm_up_repeats: int = 0
+
+    @property
+    def is_repeated(self) -> bool:
+        return self.rounds_of_repeat > 0
+
+    def repeat_of(self, round_: int) -> int | None:
+        """Return the repeat that a round belongs to, from 0; None where there are none or it warms up."""
+        if not self.is_repeated:
+            return None
+        number = round_ // self.rounds_of_repeat - self.warm_up_repeats
+        return number if number >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +161,25 @@ class RunRecord:
     @property
     def errors(self) -> tuple[PairOutcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.error is not None)
+
+    @property
+    def judged(self) -> tuple[PairOutcome, ...]:
+        """The outcomes that thresholds are applied to: all but those that warmed up."""
+        if not self.facts.is_repeated:
+            return self.outcomes
+        return tuple(each for each in self.outcomes if self.facts.repeat_of(each.pair.round) is not None)
+
+    def figures_by_repeat(self, metric: str) -> list[list[float]] | None:
+        """Return a metric by repeat and pair; None where nothing was repeated, or a figure is missing."""
+        if not self.facts.is_repeated:
+            return None
+        repeats: dict[int | None, list[float]] = {}
+        for outcome in self.judged:
+            value = outcome.value(metric)
+            if value is None:
+                return None
+            repeats.setdefault(self.facts.repeat_of(outcome.pair.round), []).append(value)
+        return list(repeats.values())
 
 
 class Verdict(enum.StrEnum):
@@ -167,6 +202,7 @@ class Finding:
         value: The statistic, or None where there was nothing to take it of.
         comparison: `>=`, `<=` or `==`, between value and threshold.
         detail: A sentence for a person where the numbers do not say it all.
+        interval: Where the statistic may really be; None where it was measured once.
     """
 
     suite: str
@@ -179,6 +215,7 @@ class Finding:
     threshold: float | None
     verdict: Verdict
     detail: str = ""
+    interval: ConfidenceInterval | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from netcadence.errors import InvalidInputError
 from netcadence.layout import MeshWish, Wish
 from netcadence.nodes import Nodes
 from netcadence.pairing import Demand, Placement
+from netcadence.repeats import Repeats
 from netcadence.schedule import Mesh, Ratio, Schedule, Shape
 from netcadence.words import counted
 from netcadence.worker_pod import WorkerResources
@@ -70,6 +71,7 @@ class Scenario(_Strict):
             the more numerous side, dealt out in turn to the other's: each client has a server, and each
             server a client.
         rounds: How often the same pairs measure, one time after another; in a mesh, how often all do.
+        repeats: How often all rounds are measured anew, so that verdicts rest on intervals; by default once.
         duration_s: Seconds of traffic in a round.
         streams: Parallel streams (iperf) or simulated users (siege) in each pair.
         port: Port of the first listener of a server, which has one for each of its clients; by default 5001,
@@ -103,6 +105,7 @@ class Scenario(_Strict):
     report_timeout_s: Annotated[int, Field(ge=1, le=600)] = 15
     skew_max_ms: Annotated[float, Field(gt=0, le=60_000, allow_inf_nan=False)] = 100.0
     worker: WorkerResources = WorkerResources()
+    repeats: Repeats | None = None
 
     @field_validator("tool")
     @classmethod
@@ -225,8 +228,13 @@ class Scenario(_Strict):
 
     @property
     def planned_pairs(self) -> int:
-        """Pairs over all rounds: as many outcomes as a run has; of a mesh, at least."""
+        """Pairs over all rounds: as many outcomes as each repeat of a run has; of a mesh, at least."""
         return self.schedule.pairs
+
+    @property
+    def most_repeats(self) -> int:
+        """How often all of that is measured at most, to warm up or to be judged."""
+        return self.repeats.at_most if self.repeats else 1
 
     @property
     def demand(self) -> Demand:
@@ -251,7 +259,7 @@ class Scenario(_Strict):
             stream_bits_per_s=self._bandwidth,
             streams=self.streams,
             pairs=schedule.at_once,
-            seconds=self.duration_s * len(schedule.rounds),
+            seconds=self.duration_s * len(schedule.rounds) * self.most_repeats,
             pace="options.iperf.bandwidth" if self.tool is Tool.IPERF else "",
         )
 

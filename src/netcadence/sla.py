@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,7 +12,9 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from netcadence import document
+from netcadence.confidence import ConfidenceInterval, interval_of, seed_of
 from netcadence.errors import InvalidInputError
+from netcadence.record import RunRecord
 from netcadence.scenario import Scenario
 from netcadence.statistics import CONSISTENCY, PERC50, PERC95, Statistic
 from netcadence_worker.metrics import METRICS, POSITIONS, Metric
@@ -123,6 +125,25 @@ class Requirement:
     @property
     def unit(self) -> str:
         return self.term.unit
+
+    def interval(self, record: RunRecord) -> ConfidenceInterval | None:
+        """Return where the statistic may really be; None where that cannot be said."""
+        figures = record.figures_by_repeat(self.metric.name)
+        if not figures:
+            return None
+        return interval_of(figures, self.statistic, seed=seed_of(record.facts.run_id))
+
+    def met_by(self, interval: ConfidenceInterval) -> bool | None:
+        """Tell whether an interval is on the right side: all of it, nothing of it, or None."""
+        return interval.reaches(self.threshold, at_least=self.comparison is Comparison.AT_LEAST)
+
+
+def is_open(record: RunRecord, requirements: Sequence[Requirement]) -> bool:
+    """Tell whether another repeat may decide something: a sound run has an interval around its threshold."""
+    if record.errors or record.facts.disturbance:
+        return False
+    intervals = ((requirement, requirement.interval(record)) for requirement in requirements)
+    return any(interval is not None and each.met_by(interval) is None for each, interval in intervals)
 
 
 class _Threshold(BaseModel):

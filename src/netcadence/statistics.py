@@ -31,7 +31,11 @@ def nearest_rank(values: Sequence[float], percent: int) -> float:
     if not 1 <= percent <= 100:  # noqa: PLR2004 - per cent
         raise ValueError(f"a nearest-rank percentile lies within 1 to 100, not at {percent}")
     ordered = _ordered(values)
-    return ordered[-(-len(ordered) * percent // 100) - 1]
+    return ordered[_rank(len(ordered), percent)]
+
+
+def _rank(count: int, percent: int) -> int:
+    return -(-count * percent // 100) - 1
 
 
 def linear_percentile(values: Sequence[float], percent: float) -> float:
@@ -87,13 +91,22 @@ class Statistic:
         """Whether the statistic has no unit."""
         return self.name == _RATIO
 
+    @property
+    def percent(self) -> int:
+        """The percentile that it is; a ratio is none."""
+        return int(self.name[4:])
+
+    def rank(self, count: int) -> int:
+        """Return the position, from 0, of the percentile among `count` sorted values."""
+        return _rank(count, self.percent)
+
     def of(self, values: Sequence[float]) -> float:
         """Return the statistic of `values`, in their unit unless it is a ratio.
 
         Raises:
             ValueError: There are no values.
         """
-        return consistency(values) if self.is_ratio else nearest_rank(values, int(self.name[4:]))
+        return consistency(values) if self.is_ratio else nearest_rank(values, self.percent)
 
     def __str__(self) -> str:
         return self.name

@@ -54,6 +54,7 @@ def check(scenario: Scenario) -> None:
             f"{scenario.clients}, as many as clients, for its worker serves one request only",
         ),
         ("rounds", scenario.rounds, scenario.rounds == 1, "1, for its worker serves one test only"),
+        ("repeats", "given", scenario.repeats is None, "none, for the same reason"),
         ("streams", scenario.streams, scenario.streams == 1, "1"),
         ("port", scenario.port, scenario.port == port, str(port)),
         (

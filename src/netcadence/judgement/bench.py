@@ -13,6 +13,7 @@ import great_expectations as gx
 import pandas as pd
 from great_expectations.data_context.types.base import DataContextConfig, FilesystemStoreBackendDefaults
 
+from netcadence.confidence import ConfidenceInterval
 from netcadence.judgement import docs, suites
 from netcadence.judgement.frame import pairs_frame
 from netcadence.judgement.suites import Check
@@ -27,6 +28,7 @@ _RESULT_FORMAT = {
     "unexpected_index_column_names": ["pair_index"],
     "partial_unexpected_count": 20,
 }
+_STRADDLES = "the interval holds the threshold, and no repeats are left to narrow it"
 #: The library keeps the current context in a global of its own.
 _one_at_a_time = threading.Lock()
 
@@ -45,7 +47,11 @@ def judge_frame(
     folder = home / "gx" / record.facts.run_id
     bench = _Bench(folder, record.facts.run_id, pairs)
     data = bench.validate("data", suites.data_checks(record.facts, pairs, requirements))
-    sla = bench.validate("sla", suites.sla_checks(requirements)) if requirements else _nothing_asked(record)
+    sla = (
+        bench.validate("sla", suites.sla_checks(record.facts, requirements))
+        if requirements
+        else _nothing_asked(record)
+    )
     findings = (*data.findings, *sla.findings)
     judgement = Judgement(verdict_of(findings), findings)
     results = [each.result for each in (sla, data) if each.result is not None]
@@ -117,7 +123,7 @@ def _finding(suite: str, check: Check, result: Any, pairs: pd.DataFrame) -> Find
     """Say what became of a check; a threshold is not missed but INVALID where there was nothing to judge."""
     observed = result.result.get("unexpected_count" if check.statistic == "count" else "observed_value")
     value = None if observed is None else float(observed)
-    missed = Verdict.FAIL if suite == "sla" and value is not None else Verdict.INVALID
+    interval = result.result.get("interval")
     return Finding(
         suite=suite,
         requirement=check.requirement,
@@ -127,9 +133,18 @@ def _finding(suite: str, check: Check, result: Any, pairs: pd.DataFrame) -> Find
         unit=check.unit,
         comparison=check.comparison,
         threshold=check.threshold,
-        verdict=Verdict.PASS if result.success else missed,
+        verdict=_verdict(suite, result, value),
         detail="" if result.success else _detail(check, result, value, pairs),
+        interval=ConfidenceInterval(**interval) if interval else None,
     )
+
+
+def _verdict(suite: str, result: Any, value: float | None) -> Verdict:
+    if result.success:
+        return Verdict.PASS
+    if suite != "sla" or value is None:
+        return Verdict.INVALID
+    return Verdict.INCONCLUSIVE if result.result.get("straddles") else Verdict.FAIL
 
 
 def _detail(check: Check, result: Any, value: float | None, pairs: pd.DataFrame) -> str:
@@ -138,7 +153,7 @@ def _detail(check: Check, result: Any, value: float | None, pairs: pd.DataFrame)
     if value is None:
         return f"no pair has a figure for {check.metric}"
     if check.statistic != "count":
-        return check.trouble
+        return _STRADDLES if result.result.get("straddles") else check.trouble
     sentence = f"{value:g} of {len(pairs)} pairs {check.trouble}"
     if not check.breakdown:
         return sentence

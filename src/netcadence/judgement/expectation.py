@@ -1,22 +1,28 @@
-"""The one expectation that Great Expectations lacks: a statistic over the pairs, as thresholds name it.
+"""What Great Expectations lacks: a statistic over the pairs, as thresholds name it, and its interval.
 
-Its own quantiles interpolate, and it has none for Perc05/Perc50.
+Its own quantiles interpolate, it has none for Perc05/Perc50, and it knows nothing of repeats.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
+from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.execution_engine import ExecutionEngine, PandasExecutionEngine
 from great_expectations.expectations.expectation import ColumnAggregateExpectation
 from great_expectations.expectations.metrics import ColumnAggregateMetricProvider, column_aggregate_value
+from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.render import RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 
+from netcadence.confidence import ConfidenceInterval, estimate, interval_of
 from netcadence.statistics import Statistic
 from netcadence_worker.metrics import METRICS
 
 _METRIC = "column.netcadence_statistic"
+_INTERVAL = "column.netcadence_interval"
 
 
 def _unit(arguments: dict[str, Any]) -> str:
@@ -34,6 +40,39 @@ class ColumnStatistic(ColumnAggregateMetricProvider):  # type: ignore[misc] # th
     def _pandas(cls, column: Any, statistic: str, **_: Any) -> float | None:  # noqa: N805 - the decorator's form
         values = column.dropna().tolist()
         return Statistic.parse(statistic).of(values) if values else None
+
+
+class ColumnStatisticInterval(ColumnAggregateMetricProvider):  # type: ignore[misc] # as above
+    """The estimate and interval of a column's statistic, from a table with the column `repeat`.
+
+    Rows of no repeat are left out. None where a repeat lacks a figure, or there are too few of them.
+    """
+
+    metric_name = _INTERVAL
+    value_keys = ("statistic", "seed")
+
+    @metric_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator] # as above
+    def _pandas(
+        cls,  # noqa: N805 - the decorator's form
+        execution_engine: PandasExecutionEngine,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],  # noqa: ARG002 - likewise
+        runtime_configuration: dict[str, Any],  # noqa: ARG002 - likewise
+    ) -> dict[str, Any] | None:
+        table, _, accessor = execution_engine.get_compute_domain(
+            metric_domain_kwargs, domain_type=MetricDomainTypes.COLUMN
+        )
+        statistic, seed = Statistic.parse(metric_value_kwargs["statistic"]), metric_value_kwargs["seed"]
+        judged = table[table["repeat"].notna()]
+        groups = judged.sort_values("pair_index").groupby("repeat")[accessor["column"]]
+        repeats = [figures.tolist() for _, figures in groups]
+        if not repeats or judged[accessor["column"]].isna().any():
+            return None
+        interval = interval_of(repeats, statistic, seed=seed)
+        if interval is None:
+            return None
+        return {"value": estimate(repeats, statistic), "interval": asdict(interval)}
 
 
 class ExpectColumnStatisticToBeBetween(ColumnAggregateExpectation):  # type: ignore[misc] # as above
@@ -65,11 +104,77 @@ class ExpectColumnStatisticToBeBetween(ColumnAggregateExpectation):  # type: ign
     def _prescriptive_renderer(
         cls, configuration: Any, runtime_configuration: dict[str, Any] | None = None, **_: Any
     ) -> list[RenderedStringTemplateContent]:
-        bounds = (("at least", "min_value"), ("at most", "max_value"))
-        asked = " and ".join(f"{words} ${key}" for words, key in bounds if key in configuration.kwargs)
-        template = {
-            "template": f"$statistic of $column must be {asked}{_unit(configuration.kwargs)}.",
-            "params": dict(configuration.kwargs),
-            "styling": (runtime_configuration or {}).get("styling"),
+        return _said("$statistic of $column must be", configuration, runtime_configuration)
+
+
+class ExpectColumnStatisticIntervalToBeBetween(ColumnAggregateExpectation):  # type: ignore[misc] # as above
+    """Expect the whole interval of a statistic to lie on the right side of one bound.
+
+    The result tells beside `observed_value`, the estimate, the `interval` itself, and whether it `straddles`
+    the bound, so that nothing is shown either way.
+    """
+
+    statistic: str
+    seed: int
+    min_value: float | None = None
+    max_value: float | None = None
+
+    metric_dependencies = (_INTERVAL,)
+    success_keys = ("statistic", "seed", "min_value", "max_value")
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "statistic", "seed", "min_value", "max_value")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG002 - the base's signature
+        execution_engine: ExecutionEngine | None = None,  # noqa: ARG002 - likewise
+    ) -> Any:
+        found: Mapping[str, Any] | None = metrics[_INTERVAL]
+        if found is None:
+            return {"success": False, "result": {"observed_value": None}}
+        interval = ConfidenceInterval(**found["interval"])
+        at_least = self.max_value is None
+        threshold = self.min_value if at_least else self.max_value
+        met = interval.reaches(float(threshold or 0), at_least=at_least)
+        result = {
+            "observed_value": found["value"],
+            "interval": dict(found["interval"]),
+            "straddles": met is None,
         }
-        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+        return {"success": bool(met), "result": result}
+
+    @classmethod
+    @renderer(renderer_type="renderer.prescriptive")  # type: ignore[untyped-decorator] # as above
+    def _prescriptive_renderer(
+        cls, configuration: Any, runtime_configuration: dict[str, Any] | None = None, **_: Any
+    ) -> list[RenderedStringTemplateContent]:
+        return _said(
+            "All of the interval of $statistic of $column must be", configuration, runtime_configuration
+        )
+
+    @classmethod
+    @renderer(renderer_type="renderer.diagnostic.observed_value")  # type: ignore[untyped-decorator] # as above
+    def _observed_value_renderer(cls, result: Any = None, **_: Any) -> str:
+        found = result.result
+        if not found.get("interval"):
+            return "--"
+        interval = ConfidenceInterval(**found["interval"])
+        return (
+            f"{found['observed_value']:,.6g}, {interval.level:.0%} interval "
+            f"{interval.low:,.6g} to {interval.high:,.6g} "
+            f"({interval.repeats} repeats of {interval.pairs} pairs, seed {interval.seed})"
+        )
+
+
+def _said(
+    beginning: str, configuration: Any, runtime_configuration: dict[str, Any] | None
+) -> list[RenderedStringTemplateContent]:
+    """Return what is expected, in words."""
+    bounds = (("at least", "min_value"), ("at most", "max_value"))
+    asked = " and ".join(f"{words} ${key}" for words, key in bounds if key in configuration.kwargs)
+    template = {
+        "template": f"{beginning} {asked}{_unit(configuration.kwargs)}.",
+        "params": dict(configuration.kwargs),
+        "styling": (runtime_configuration or {}).get("styling"),
+    }
+    return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]

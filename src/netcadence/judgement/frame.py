@@ -15,6 +15,7 @@ from netcadence_worker.metrics import METRICS
 _FACTS = {
     "pair_index": "int64",
     "round": "int64",
+    "repeat": "float64",
     "client_pod": "object",
     "server_pod": "object",
     "port": "int64",
@@ -30,21 +31,23 @@ def pairs_frame(record: RunRecord, metrics: Iterable[str]) -> pd.DataFrame:
 
     Values are in the catalogue's units. A figure that is missing is NaN; a pair with an error has an
     `error_reason`, any other has None. Pods that a pair was never given are None. What disturbed a run
-    disturbed each of its pairs.
+    disturbed each of its pairs. `repeat` is NaN where a pair warmed up, which no threshold is applied to;
+    0 in a run that measures once.
     """
     wanted = set(metrics) | {result.metric for outcome in record.outcomes for result in outcome.results}
     names = [name for name in METRICS if name in wanted]
     disturbance = record.facts.disturbance or None
-    rows = [(*_facts(outcome), disturbance, *_figures(outcome, names)) for outcome in record.outcomes]
+    rows = [(*_facts(record, outcome), disturbance, *_figures(outcome, names)) for outcome in record.outcomes]
     types = _FACTS | dict.fromkeys(names, "float64")
     return pd.DataFrame.from_records(rows, columns=list(types)).astype(types)
 
 
-def _facts(outcome: PairOutcome) -> tuple[object, ...]:
+def _facts(record: RunRecord, outcome: PairOutcome) -> tuple[object, ...]:
     pair = outcome.pair
     return (
         pair.index,
         pair.round,
+        record.facts.repeat_of(pair.round) if record.facts.is_repeated else 0,
         pair.client.name or None,
         pair.server.name or None,
         pair.port,

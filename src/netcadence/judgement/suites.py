@@ -10,7 +10,11 @@ import great_expectations.expectations as gxe
 import pandas as pd
 from great_expectations.expectations.row_conditions import Column
 
-from netcadence.judgement.expectation import ExpectColumnStatisticToBeBetween
+from netcadence.confidence import seed_of
+from netcadence.judgement.expectation import (
+    ExpectColumnStatisticIntervalToBeBetween,
+    ExpectColumnStatisticToBeBetween,
+)
 from netcadence.record import RunFacts
 from netcadence.sla import Comparison, Requirement
 from netcadence_worker.metrics import METRICS
@@ -61,9 +65,9 @@ def data_checks(
     return tuple(checks)
 
 
-def sla_checks(requirements: Sequence[Requirement]) -> tuple[Check, ...]:
-    """Return the thresholds as checks."""
-    return tuple(_threshold(requirement) for requirement in requirements)
+def sla_checks(facts: RunFacts, requirements: Sequence[Requirement]) -> tuple[Check, ...]:
+    """Return the thresholds as checks: of intervals where the run was repeated, else of statistics."""
+    return tuple(_threshold(facts, requirement) for requirement in requirements)
 
 
 def _presence(facts: RunFacts) -> Iterator[Check]:
@@ -166,14 +170,17 @@ def _no_pairs(
     )
 
 
-def _threshold(requirement: Requirement) -> Check:
+def _threshold(facts: RunFacts, requirement: Requirement) -> Check:
     bound = "min_value" if requirement.comparison is Comparison.AT_LEAST else "max_value"
+    asked: dict[str, Any] = {
+        "column": requirement.metric.name,
+        "statistic": requirement.statistic.name,
+        bound: requirement.threshold,
+    }
     return Check(
-        expectation=ExpectColumnStatisticToBeBetween(
-            column=requirement.metric.name,
-            statistic=requirement.statistic.name,
-            **{bound: requirement.threshold},
-        ),
+        expectation=ExpectColumnStatisticIntervalToBeBetween(**asked, seed=seed_of(facts.run_id))
+        if facts.is_repeated
+        else ExpectColumnStatisticToBeBetween(**asked),
         requirement=requirement.name,
         metric=requirement.metric.name,
         statistic=requirement.statistic.name,

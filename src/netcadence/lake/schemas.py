@@ -81,6 +81,8 @@ _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
         pa.field("clock_uncertainty_s", pa.float64()),
         # Since version 3: null for what a run of ours measured, else where it is from, such as `perfdata`.
         pa.field("origin", _TEXT),
+        # Since version 3; null where nothing was repeated, or the pair only warmed up.
+        pa.field("repeat", pa.int32()),
     ),
     # Since version 3: what others have measured, where they published statistics over the pairs only.
     "summaries": (
@@ -130,6 +132,13 @@ _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
         pa.field("threshold", pa.float64()),
         _required("verdict", _TEXT),
         pa.field("detail", _TEXT),
+        # Since version 3.
+        pa.field("interval_low", pa.float64()),
+        pa.field("interval_high", pa.float64()),
+        pa.field("interval_level", pa.float64()),
+        pa.field("interval_repeats", pa.int32()),
+        pa.field("interval_pairs", pa.int32()),
+        pa.field("interval_seed", pa.int64()),
     ),
     "runs": (
         *_RUN,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from netcadence.foreign import ForeignFigure, ForeignRun
 from netcadence.lake.schemas import FILE_SCHEMAS
 from netcadence.lake.tool_output import ToolOutput, unpack
-from netcadence.record import Judgement, PairOutcome, RunFacts, RunRecord
+from netcadence.record import Finding, Judgement, PairOutcome, RunFacts, RunRecord
 from netcadence_worker.contract import Role
 from netcadence_worker.metrics import METRICS
 
@@ -86,6 +86,7 @@ def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
         "client_started_at": outcome.started_at,
         "client_ended_at": outcome.ended_at,
         "start_offset_s": outcome.start_offset_s,
+        "repeat": facts.repeat_of(pair.round),
     }
     if outcome.error:
         row |= {"error_reason": outcome.error.reason, "error_message": outcome.error.message}
@@ -174,8 +175,13 @@ def _tool(facts: RunFacts, outcome: PairOutcome, role: Role) -> dict[str, Any]:
 
 
 def _verdicts(facts: RunFacts, judgement: Judgement) -> pa.Table:
-    rows = [_run(facts) | asdict(finding) for finding in judgement.findings]
+    rows = [_run(facts) | asdict(finding) | _interval(finding) for finding in judgement.findings]
     return pa.Table.from_pylist(rows, schema=FILE_SCHEMAS["verdicts"])
+
+
+def _interval(finding: Finding) -> dict[str, Any]:
+    found = asdict(finding.interval) if finding.interval else {}
+    return {f"interval_{name}": value for name, value in found.items()}
 
 
 def _runs(record: RunRecord, judgement: Judgement) -> pa.Table:

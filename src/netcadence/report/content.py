@@ -38,6 +38,7 @@ class Row:
     value: str
     threshold: str
     verdict: Verdict
+    interval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
     return (
         Note("run", record.facts.run_id),
         Note("setup", _setup(record)),
+        *_certainty(record, judgement),
         *_skew(record),
         *_mesh(record),
         *_unmet(record, judgement),
@@ -101,7 +103,16 @@ def _threshold_row(finding: Finding, tool: str) -> Row:
         value=figure(finding.value, finding.unit, beside=finding.threshold, decimals=decimals),
         threshold=limit(finding.comparison, finding.threshold, finding.unit),
         verdict=finding.verdict,
+        interval=_interval(finding),
     )
+
+
+def _interval(finding: Finding) -> str:
+    """Return from where to where, with as many digits as it takes to be seen on its side of the threshold."""
+    if finding.interval is None:
+        return ""
+    ends = (figure(end, beside=finding.threshold) for end in (finding.interval.low, finding.interval.high))
+    return " to ".join(ends)
 
 
 def _setup(record: RunRecord) -> str:
@@ -109,6 +120,21 @@ def _setup(record: RunRecord) -> str:
     tools = {f"{tool.name} {tool.version}" for outcome in record.outcomes for tool in outcome.tools.values()}
     where = facts.cluster if facts.network in ("", "kubernetes") else f"{facts.cluster} ({facts.network})"
     return " · ".join((where, ", ".join(sorted(tools)) or facts.tool, f"{facts.duration_s} s"))
+
+
+def _certainty(record: RunRecord, judgement: Judgement) -> Iterator[Note]:
+    """Say what the intervals rest on, or that there are none."""
+    thresholds = [finding for finding in judgement.findings if finding.suite == "sla"]
+    found = next((each.interval for each in thresholds if each.interval), None)
+    if found:
+        warmed = record.facts.warm_up_repeats
+        yield Note(
+            "range",
+            f"{found.level:.0%}, of {counted(found.repeats, 'repeat')} of {counted(found.pairs, 'pair')}"
+            f" ({warmed} more to warm up), bootstrap with seed {found.seed}",
+        )
+    elif thresholds:
+        yield Note("range", "no interval: measured once; repeats in the scenario give one")
 
 
 def _skew(record: RunRecord) -> Iterator[Note]:

@@ -20,7 +20,8 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
     (RFC 3339, UTC), `duration_s`, `verdict`, `pairs` (planned, measured), `skew_ms` (p50, p99, max, bound;
     null where nothing was measured), `mesh` (pairs and nodes; null for other runs), `findings`, `errors`
     (one a failed pair), `marks` (pairs by mark), `phases_s`, `config_hash`, `data_docs`. What is no number
-    is null.
+    is null, as is the `interval` of a finding (low, high, level, repeats, pairs, seed) where it was measured
+    once.
     """
     facts, skew, split = record.facts, record.skew, blame.of_mesh(record)
     return {

@@ -33,7 +33,8 @@ def _table(record: RunRecord, judgement: Judgement) -> str:
     for row in content.rows(record, judgement):
         # What is not green is bold.
         verdict = row.verdict if row.verdict is Verdict.PASS else f"**{row.verdict}**"
-        cells = (_escaped(row.metric), _escaped(row.value), _escaped(row.threshold), verdict)
+        value = f"{row.value} ({row.interval})" if row.interval else row.value
+        cells = (_escaped(row.metric), _escaped(value), _escaped(row.threshold), verdict)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

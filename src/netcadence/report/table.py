@@ -38,7 +38,8 @@ def _table(record: RunRecord, judgement: Judgement) -> Table:
     table.add_column("Verdict", no_wrap=True, min_width=7)
     first = (record.facts.scenario, content.pairs(record))
     for row in content.rows(record, judgement):
-        cells = (*first, row.metric, row.value, row.threshold)
+        value = f"{row.value}\n{row.interval}".rstrip()
+        cells = (*first, row.metric, value, row.threshold)
         table.add_row(*map(Text, cells), Text(row.verdict, style=VERDICT_STYLES[row.verdict]))
         first = ("", "")
     return table

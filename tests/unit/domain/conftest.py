@@ -11,6 +11,7 @@ import pytest
 from netcadence import pairing, scenario, skew
 from netcadence.pair import WorkerPod
 from netcadence.record import PairOutcome, RunFacts, RunRecord
+from netcadence.repeats import repeated
 from netcadence_worker.contract import Result
 from netcadence_worker.metrics import POSITIONS
 
@@ -40,9 +41,9 @@ def make_pods():
 
 @pytest.fixture
 def make_record(make_pods):
-    """Return a maker of healthy runs; `change` may replace the outcome of any pair."""
+    """Return a maker of healthy runs, measured once or in repeats; `change` may replace any outcome."""
 
-    def make(name, *, pairs=None, change=lambda outcome: outcome, run_id="run-1"):
+    def make(name, *, pairs=None, change=lambda outcome: outcome, run_id="run-1", repeats=0, warm_up=0):
         chosen = scenario.find(name)
         pairs = pairs or chosen.pairs
         chosen = chosen.model_copy(update={"clients": pairs, "servers": pairs})
@@ -55,7 +56,8 @@ def make_record(make_pods):
             )
             return PairOutcome(pair, results=results, start_offset_s=chance.uniform(0, 0.02))
 
-        plan = pairing.plan(make_pods(a=pairs, b=pairs), pairs=pairs, base_port=chosen.port)
+        once = pairing.plan(make_pods(a=pairs, b=pairs), pairs=pairs, base_port=chosen.port)
+        plan = tuple(pair for number in range(max(1, repeats + warm_up)) for pair in repeated(once, number))
         outcomes = tuple(change(outcome(pair)) for pair in plan)
         now = datetime.now(UTC)
         facts = RunFacts(
@@ -67,7 +69,9 @@ def make_record(make_pods):
             started_at=now,
             ended_at=now,
             duration_s=chosen.duration_s,
-            planned_pairs=pairs,
+            planned_pairs=len(plan),
+            rounds_of_repeat=1 if repeats else 0,
+            warm_up_repeats=warm_up,
             config=chosen.config,
             config_hash=chosen.config_hash,
             skew_bound_ms=chosen.skew_max_ms,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from netcadence import judgement, sla
+from netcadence import judgement, scenario, sla
 from netcadence.errors import InvalidInputError
 from netcadence.record import PairOutcome, Verdict
 from netcadence.sla import Sla
@@ -385,3 +385,79 @@ def test_great_expectations_is_not_imported_before_it_is_needed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def with_throughputs(*values):
+    """Give the pairs of a repeated tcp-1:1 these figures, in the order of its repeats."""
+
+    def change(outcome):
+        value = values[outcome.pair.round]
+        results = tuple(
+            result.model_copy(update={"value": value}) if result.metric == "throughput" else result
+            for result in outcome.results
+        )
+        return replace(outcome, results=results)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("figures", "verdict"),
+    [
+        ((1001.0, 1020.0, 1100.0, 1050.0, 1003.0), Verdict.PASS),
+        ((999.0, 900.0, 950.0, 990.0, 800.0), Verdict.FAIL),
+        ((900.0, 1020.0, 1100.0, 1050.0, 1003.0), Verdict.INCONCLUSIVE),
+        ((1100.0, 900.0, 950.0, 990.0, 800.0), Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_repeated_run_is_judged_by_its_whole_interval(make_record, judge, figures, verdict):
+    judged = judge(make_record("tcp-1:1", repeats=5, change=with_throughputs(*figures)))
+    finding = found(judged, "throughput_min_kbytes")
+    assert judged.verdict is finding.verdict is verdict
+    assert finding.value == sorted(figures)[2]
+    assert (finding.interval.low, finding.interval.high) == (min(figures), max(figures))
+    assert (finding.interval.repeats, finding.interval.pairs) == (5, 1)
+
+
+def test_an_upper_threshold_is_judged_by_the_whole_interval_too(make_record, judge, with_figure):
+    judged = judge(make_record("udp-1:1", repeats=5, change=with_figure(3, "jitter", 9.0)))
+    assert found(judged, "jitter_max_ms").verdict is Verdict.INCONCLUSIVE
+    assert found(judged, "packet_loss_max_percent").verdict is Verdict.PASS
+    assert judged.verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_warmed_up_is_not_judged(make_record, judge):
+    cold = with_throughputs(1.0, 2000.0, 2001.0, 2002.0, 2003.0, 2004.0)
+    judged = judge(make_record("tcp-1:1", repeats=5, warm_up=1, change=cold))
+    assert judged.verdict is Verdict.PASS
+    assert found(judged, "throughput_min_kbytes").interval.low == 2000.0
+
+
+def test_a_run_that_measured_once_is_judged_by_its_figure_and_has_no_interval(make_record, judge):
+    judged = judge(make_record("tcp-1:1"))
+    assert judged.verdict is Verdict.PASS
+    assert all(finding.interval is None for finding in judged.findings)
+
+
+def test_a_repeat_that_lacks_a_figure_leaves_nothing_to_judge(make_record, judge):
+    judged = judge(make_record("tcp-1:1", repeats=5, change=lose(3)))
+    assert judged.verdict is Verdict.INVALID
+    finding = found(judged, "throughput_min_kbytes")
+    assert (finding.verdict, finding.value, finding.interval) == (Verdict.INVALID, None, None)
+
+
+def test_the_page_shows_the_interval_and_what_it_rests_on(make_record, judge):
+    figures = with_throughputs(1001.0, 1020.0, 1100.0, 1050.0, 1003.0)
+    page = page_of(judge(make_record("tcp-1:1", repeats=5, change=figures)))
+    assert "1,001 to 1,100" in page
+    assert "95% interval 1,001 to 1,100 (5 repeats of 1 pairs, seed" in page
+
+
+def test_only_a_sound_run_with_an_interval_around_its_threshold_is_open(make_record):
+    asked = sla.default().requirements_for(scenario.find("tcp-1:1"))
+    straddling = with_throughputs(900.0, 1020.0, 1100.0, 1050.0, 1003.0)
+    assert sla.is_open(make_record("tcp-1:1", repeats=5, change=straddling), asked)
+    assert not sla.is_open(make_record("tcp-1:1", repeats=5), asked)
+    assert not sla.is_open(make_record("tcp-1:1"), asked)
+    lost = make_record("tcp-1:1", repeats=5, change=lambda outcome: lose(2)(straddling(outcome)))
+    assert not sla.is_open(lost, asked)

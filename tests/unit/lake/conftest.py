@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from netcadence.confidence import ConfidenceInterval
 from netcadence.lake import Lake
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import (
@@ -76,6 +77,9 @@ def measured(index: int) -> PairOutcome:
     )
 
 
+INTERVAL = ConfidenceInterval(low=6.25, high=7.0, level=0.95, repeats=5, pairs=2, seed=2**32 - 1)
+
+
 def failed(index: int) -> PairOutcome:
     error = ReportedError(reason=Reason.CONNECTION_REFUSED, message="connect failed: Connection refused")
     return PairOutcome(pair=pair_of(index), error=error)
@@ -105,6 +109,7 @@ def make_record():
             nodes=(NodeFacts("node-a", kernel="6.1"), NodeFacts("node-b", kernel="6.2")),
             phases_s={"deploy": 0.5, "measure": 5.1},
             labels={"purpose": "nightly"},
+            rounds_of_repeat=1,
         )
         return RunRecord(replace(facts, **changes), outcomes, Skew(p50_ms=0.5, p99_ms=1.5, max_ms=2.0))
 
@@ -119,7 +124,7 @@ def record(make_record):
 @pytest.fixture
 def judgement():
     finding = Finding(
-        "sla", "jitter_max_ms", "jitter", "Perc95", 6.5, "ms", "<=", 5.0, Verdict.FAIL, "too late"
+        "sla", "jitter_max_ms", "jitter", "Perc95", 6.5, "ms", "<=", 5.0, Verdict.FAIL, "too late", INTERVAL
     )
     missing = Finding(
         "sla", "latency_max_ms", "latency_avg", "Perc95", None, "ms", "<=", 10.0, Verdict.INVALID

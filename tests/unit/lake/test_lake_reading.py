@@ -88,6 +88,13 @@ def test_findings_come_back_with_what_they_rest_on(stored):
     assert pd.isna(missing["value"])
 
 
+def test_intervals_come_back_with_what_they_rest_on(stored):
+    late, missing = stored.verdicts().to_dict("records")
+    assert (late["interval_low"], late["interval_high"], late["interval_level"]) == (6.25, 7.0, 0.95)
+    assert (late["interval_repeats"], late["interval_pairs"], late["interval_seed"]) == (5, 2, 2**32 - 1)
+    assert pd.isna(missing["interval_low"])
+
+
 def test_a_run_tells_its_circumstances(stored):
     run = stored.runs().iloc[0]
     assert (run["verdict"], run["planned_pairs"], run["measured_pairs"], run["error_count"]) == (

@@ -1,0 +1,144 @@
+"""How sure a statistic is: an interval from what a run measured several times.
+
+What is estimated is the median over repeats of the statistic over the pairs: what a typical repeat comes to.
+Pooling all figures instead would call a cluster unfair whose pairs are alike in each repeat and differ
+between two of them.
+
+The interval is a percentile bootstrap over both: a resample draws as many repeats with replacement, and
+independently of them as many pairs, the same ones in all its repeats; that is the pigeonhole bootstrap of
+A. Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), 386-411. A pair that is slow is so
+in every repeat, which drawing pairs anew for each repeat would average away. One pair alone is not drawn: the
+interval then speaks of that pair, and of repeats like these.
+
+What it is worth on small samples: the median of n independent repeats lies between their least and most with
+the probability 1 - 2·0.5ⁿ, whatever their distribution: 0.75 for three, 0.94 for five. Nothing that looks at
+repeats only can promise more, so fewer than five have no interval here, and that of five is about their
+range. Few pairs are a small sample of pairs likewise. Repeats that follow each other share what the network
+was like just then: of another day they know nothing. Figures that are all the same give an interval of no
+width. `benchmarks/verdicts.py` measures how often it holds what it promises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netcadence.statistics import PERC05, PERC50, Statistic
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: How often an interval is meant to hold the truth.
+LEVEL: Final = 0.95
+#: With fewer repeats there is no interval.
+LEAST_REPEATS: Final = 5
+_RESAMPLES: Final = 2_000
+#: Figures that are looked at together, so that many pairs do not take gigabytes.
+_MOST_AT_ONCE: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceInterval:
+    """From where to where the truth may be, in the unit of what it is of.
+
+    Attributes:
+        level: Probability with which such an interval is meant to hold it.
+        repeats: Repeats that it rests on.
+        pairs: Pairs in each of them.
+        seed: Of the resampling, so that it can be done again.
+    """
+
+    low: float
+    high: float
+    level: float
+    repeats: int
+    pairs: int
+    seed: int
+
+    def reaches(self, threshold: float, *, at_least: bool) -> bool | None:
+        """Tell whether the interval is on the right side of a threshold: all of it, nothing of it, or None.
+
+        A value at the threshold is on its right side.
+        """
+        worst, best = (self.low, self.high) if at_least else (-self.high, -self.low)
+        bound = threshold if at_least else -threshold
+        if worst >= bound:
+            return True
+        return False if best < bound else None
+
+
+def seed_of(run_id: str) -> int:
+    """Return the seed of a run's resampling: the same whenever the run is judged."""
+    return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:4], "big")
+
+
+def estimate(repeats: Sequence[Sequence[float]], statistic: Statistic) -> float:
+    """Return the median over `repeats` of the statistic over each one's pairs.
+
+    Raises:
+        ValueError: There are no repeats, or one without values.
+    """
+    if not repeats:
+        raise ValueError("no repeats to take an estimate of")
+    return statistics.median(statistic.of(pairs) for pairs in repeats)
+
+
+def interval_of(
+    repeats: Sequence[Sequence[float]], statistic: Statistic, *, seed: int, level: float = LEVEL
+) -> ConfidenceInterval | None:
+    """Return the interval of `estimate`, or None where there are too few repeats.
+
+    Args:
+        repeats: Figures by repeat, of the same pairs in the same order in each.
+
+    Raises:
+        ValueError: The repeats are not of equally many pairs.
+    """
+    if len(repeats) < LEAST_REPEATS:
+        return None
+    import numpy as np  # noqa: PLC0415 - the command line reads thresholds without it
+
+    figures = np.array([list(pairs) for pairs in repeats], dtype=float)
+    if figures.ndim != 2 or figures.shape[1] == 0:  # noqa: PLR2004 - repeats and pairs
+        raise ValueError("the repeats are not of the same pairs")
+    estimates = _resampled(figures, statistic, np.random.default_rng(seed))
+    tail = (1 - level) / 2
+    low = float(np.quantile(estimates, tail, method="inverted_cdf"))
+    high = float(np.quantile(estimates, 1 - tail, method="inverted_cdf"))
+    counted, pairs = figures.shape
+    return ConfidenceInterval(low, high, level, repeats=counted, pairs=pairs, seed=seed)
+
+
+def _resampled(
+    figures: NDArray[np.float64], statistic: Statistic, chance: np.random.Generator
+) -> NDArray[np.float64]:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    repeats, pairs = figures.shape
+    batch = max(1, _MOST_AT_ONCE // figures.size)
+    found = []
+    for begin in range(0, _RESAMPLES, batch):
+        count = min(batch, _RESAMPLES - begin)
+        drawn = chance.integers(pairs, size=(count, pairs))
+        # By resample and repeat: the statistic over the pairs that were drawn for the resample.
+        by_repeat = _over_last(figures[:, drawn].transpose(1, 0, 2), statistic)
+        chosen = chance.integers(repeats, size=(count, repeats))
+        found.append(np.median(np.take_along_axis(by_repeat, chosen, axis=1), axis=1))
+    return np.concatenate(found)
+
+
+def _over_last(values: NDArray[np.float64], statistic: Statistic) -> NDArray[np.float64]:
+    """Take a statistic over the last axis, as `Statistic.of` does of one row."""
+    import numpy as np  # noqa: PLC0415 - as above
+
+    ordered = np.sort(values, axis=-1)
+    count = ordered.shape[-1]
+    if not statistic.is_ratio:
+        picked: NDArray[np.float64] = ordered[..., statistic.rank(count)]
+        return picked
+    low, median = ordered[..., PERC05.rank(count)], ordered[..., PERC50.rank(count)]
+    return np.divide(low, median, out=np.zeros_like(low), where=median != 0)
