@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from netcadence import __version__, skew
+from netcadence.common_window import with_common_figures
 from netcadence.kube.collection import conclude
 from netcadence.kube.facts import ClusterFacts
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run
+from netcadence.limit import with_limit
 from netcadence.outcome import outcome_of
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome, RunFacts, RunRecord
@@ -122,7 +124,8 @@ class Course:
     def _outcomes(self) -> tuple[PairOutcome, ...]:
         if self.observation is None:
             return tuple(outcome_of(pair, None, otherwise=self.trouble) for pair in self.pairs)
-        return conclude(self.observation, self.pairs, starts=self.starts, otherwise=self.trouble)
+        outcomes = conclude(self.observation, self.pairs, starts=self.starts, otherwise=self.trouble)
+        return with_common_figures(with_limit(outcome, self.run.scenario) for outcome in outcomes)
 
     def _mtus(self) -> dict[str, int]:
         """Return, by node, the least MTU that workers there have reported."""

@@ -11,6 +11,10 @@ from netcadence_worker.contract import Mark, Phase, Reason, ReportedError, Reque
 
 #: Two clocks disagree that are further apart than this: one-way latencies within a cluster are less.
 _CLOCKS_APART_S: Final = 1e-3
+#: Two clocks drift apart by at most this share of the time while both are slewed, each by the 500 parts in a
+#: million that NTP may; what is more, beyond what is uncertain and a millisecond, was a clock set anew.
+_MOST_DRIFT: Final = 1e-3
+_STEP_S: Final = 1e-3
 
 
 def is_settled(status: RequestStatus) -> bool:
@@ -69,18 +73,45 @@ def outcome_of(
         clock=client.clock,
         start_offset_s=start_offset_s(client, start),
         outputs={role: output for role in Role if (output := status.side(role).output)},
+        clock_after=client.clock_after,
+        usage={role: usage for role in Role if (usage := status.side(role).usage)},
     )
 
 
 def start_offset_s(client: SideStatus, start: datetime | None) -> float | None:
     """Return how many seconds after the published start a client's tool started.
 
-    The client's clock is corrected by its measured offset; a clock that was not measured is taken as it is.
+    The client's clock is corrected by its offset as it was measured before, and where it was measured after
+    the traffic as well, by what it had drifted to until the start. A clock that was not measured is taken as
+    it is.
+
+    Returns:
+        None where that cannot be told: the start is unknown, or the clock was set anew meanwhile.
     """
     if start is None or client.started_at is None:
         return None
-    offset = timedelta(seconds=client.clock.offset if client.clock else 0.0)
-    return (client.started_at + offset - start).total_seconds()
+    offset_s = _offset_s(client, client.started_at)
+    if offset_s is None:
+        return None
+    return (client.started_at + timedelta(seconds=offset_s) - start).total_seconds()
+
+
+def _offset_s(side: SideStatus, at: datetime) -> float | None:
+    """Return the offset of a side's clock at an instant of its own, on the line between two measurements.
+
+    Both errors are within what was measured to be uncertain, and so is any point of the line between them.
+    """
+    before, after = side.clock, side.clock_after
+    if before is None:
+        return 0.0
+    if after is None or before.at is None or after.at is None or after.reference != before.reference:
+        return before.offset
+    lasted_s = (after.at - before.at).total_seconds()
+    drift_s = after.offset - before.offset
+    most_s = before.uncertainty + after.uncertainty + _STEP_S + _MOST_DRIFT * max(lasted_s, 0.0)
+    if lasted_s <= 0 or abs(drift_s) > most_s:
+        return None
+    return before.offset + drift_s * (at - before.at).total_seconds() / lasted_s
 
 
 def _marks(status: RequestStatus) -> tuple[Mark, ...]:

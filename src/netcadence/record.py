@@ -17,6 +17,7 @@ from netcadence_worker.contract import (
     Mark,
     RawOutput,
     ReportedError,
+    ResourceUsage,
     Result,
     Role,
     ToolVersion,
@@ -32,6 +33,10 @@ class PairOutcome:
         clock: The client's clock beside the reference worker's, where it was measured.
         start_offset_s: Seconds from the published start to the client's start, corrected by `clock`.
         outputs: What the tools printed, by role.
+        clock_after: As `clock`, once the traffic was over.
+        usage: What each side's machine did meanwhile, where that could be seen.
+        beside: Figures of that, and of the time in which all pairs sent; not every pair need have them.
+        limit: What limited the pair, as `netcadence.limit` says it; empty where that cannot be told.
     """
 
     pair: Pair
@@ -45,6 +50,10 @@ class PairOutcome:
     clock: ClockReading | None = None
     start_offset_s: float | None = None
     outputs: dict[Role, RawOutput] = field(default_factory=dict)
+    clock_after: ClockReading | None = None
+    usage: dict[Role, ResourceUsage] = field(default_factory=dict)
+    beside: tuple[Result, ...] = ()
+    limit: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.results) == (self.error is not None):
@@ -55,7 +64,8 @@ class PairOutcome:
         return self.error is None
 
     def value(self, metric: str) -> float | None:
-        return next((result.value for result in self.results if result.metric == metric), None)
+        told = (*self.results, *self.beside)
+        return next((result.value for result in told if result.metric == metric), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ def test_a_breached_threshold_exits_with_1_and_its_table_says_why(
 ):
     del prefect
     sla = write_sla(throughput_min_kbytes=1_000_000_000)
-    scenario = write_scenario("tcp-breach")
+    scenario = write_scenario("udp-breach", "UDP")
     assert command("run", scenario, "--kubeconfig", cluster.kubeconfig, "--sla", sla) == 1
     said = capsys.readouterr().out
     assert "FAIL" in said

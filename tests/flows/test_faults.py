@@ -45,7 +45,9 @@ def failed_requirements(report):
 
 def test_a_breached_threshold_is_a_failure_named_for_it(measure, write_scenario, write_sla, flow_run):
     """An automation tells it from a crash by the state's name, and a person from the message."""
-    state = measure(write_scenario("tcp-slow"), sla=write_sla(throughput_min_kbytes=1_000_000_000))
+    # Of a stated rate: what processors held up does not fail, and here they may hold up anything.
+    scenario = write_scenario("udp-slow", "UDP")
+    state = measure(scenario, sla=write_sla(throughput_min_kbytes=1_000_000_000))
     assert (state.type.value, state.name) == ("FAILED", "SLABreached")
     assert flow_run(state)["state"]["name"] == "SLABreached"
     report = state.result(raise_on_failure=False)

@@ -54,6 +54,24 @@ SIDE = {
     "startedAt": "2026-01-31T12:00:01.000000Z",
     "endedAt": "2026-01-31T12:00:11.000000Z",
     "clock": {"reference": "worker-a", "offset": -0.001, "uncertainty": 0.0001},
+    "clockAfter": {
+        "reference": "worker-a",
+        "offset": -0.002,
+        "uncertainty": 0.0001,
+        "at": "2026-01-31T12:00:11.000000Z",
+    },
+    "usage": {
+        "seconds": 9.5,
+        "processors": 4,
+        "toolCpu": 0.97,
+        "nodeBusy": 41.5,
+        "nodeSoftirq": 12.25,
+        "throttled": 0.5,
+        "throttledPeriods": 3,
+        "segmentsSent": 100,
+        "retransmits": 2,
+        "drops": 0,
+    },
     "output": {"encoding": "gzip+base64", "data": "H4sI", "truncated": False},
 }
 STATUS = {

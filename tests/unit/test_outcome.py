@@ -158,3 +158,35 @@ def test_no_request_is_both_armed_and_settled(client, server):
     """The phases of a request exclude each other."""
     status = RequestStatus(client=client, server=server)
     assert not (is_armed(status) and (is_settled(status) or has_failed(status)))
+
+
+def drifting(before_s, after_s, *, uncertainty=0.0001, lasted_s=20.0):
+    """A client whose clock was measured ten seconds before its start, and again after `lasted_s`."""
+    readings = {
+        name: ClockReading(
+            reference="b", offset=offset, uncertainty=uncertainty, at=START + timedelta(seconds=at_s)
+        )
+        for name, offset, at_s in (("clock", before_s, -10.0), ("clock_after", after_s, lasted_s - 10.0))
+    }
+    return side(Phase.SUCCEEDED).model_copy(update=readings)
+
+
+def test_the_start_is_corrected_by_what_the_clock_had_drifted_to_by_then():
+    """Half way between two measurements half of the drift has happened."""
+    status = RequestStatus(client=drifting(0.004, 0.012))
+    assert outcome_of(PAIR, status, start=START).start_offset_s == pytest.approx(0.008)
+
+
+def test_a_clock_that_was_set_anew_in_between_leaves_the_start_unknown():
+    """No clock drifts by a second in twenty; which of both offsets held at the start nobody can tell."""
+    assert outcome_of(PAIR, RequestStatus(client=drifting(0.0, 1.0)), start=START).start_offset_s is None
+
+
+@given(st.floats(-0.001, 0.001), st.floats(0, 0.001), st.floats(-0.001, 0.001), st.floats(-5e-4, 5e-4))
+def test_a_corrected_start_is_as_certain_as_the_worse_of_both_measurements(offset_s, bound_s, error, drift):
+    """The truth drifts evenly; each measurement errs by no more than its uncertainty."""
+    true_before, true_after = offset_s - 10 * drift, offset_s + 10 * drift
+    wrong = max(-bound_s, min(bound_s, error))
+    client = drifting(true_before + wrong, true_after - wrong, uncertainty=bound_s)
+    found = outcome_of(PAIR, RequestStatus(client=client), start=START).start_offset_s
+    assert abs(found - offset_s) <= bound_s + 1e-6

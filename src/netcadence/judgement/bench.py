@@ -15,6 +15,7 @@ from great_expectations.data_context.types.base import DataContextConfig, Filesy
 
 from netcadence.confidence import ConfidenceInterval
 from netcadence.judgement import docs, suites
+from netcadence.judgement.doubt import weighed
 from netcadence.judgement.frame import pairs_frame
 from netcadence.judgement.suites import Check
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
@@ -47,11 +48,11 @@ def judge_frame(
     folder = home / "gx" / record.facts.run_id
     bench = _Bench(folder, record.facts.run_id, pairs)
     data = bench.validate("data", suites.data_checks(record.facts, pairs, requirements))
-    sla = (
-        bench.validate("sla", suites.sla_checks(record.facts, requirements))
-        if requirements
-        else _nothing_asked(record)
-    )
+    sla = _nothing_asked(record)
+    if requirements:
+        sla = bench.validate("sla", suites.sla_checks(record.facts, requirements))
+        asked = zip(sla.findings, requirements, strict=True)
+        sla = replace(sla, findings=tuple(weighed(*each, record) for each in asked))
     findings = (*data.findings, *sla.findings)
     judgement = Judgement(verdict_of(findings), findings)
     results = [each.result for each in (sla, data) if each.result is not None]

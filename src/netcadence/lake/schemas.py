@@ -81,8 +81,11 @@ _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
         pa.field("clock_uncertainty_s", pa.float64()),
         # Since version 3: null for what a run of ours measured, else where it is from, such as `perfdata`.
         pa.field("origin", _TEXT),
-        # Since version 3; null where nothing was repeated, or the pair only warmed up.
+        # Since version 3; the repeat is null where nothing was repeated, or the pair only warmed up.
         pa.field("repeat", pa.int32()),
+        pa.field("limit", _TEXT),
+        pa.field("clock_offset_after_s", pa.float64()),
+        pa.field("clock_uncertainty_after_s", pa.float64()),
     ),
     # Since version 3: what others have measured, where they published statistics over the pairs only.
     "summaries": (

@@ -87,6 +87,7 @@ def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
         "client_ended_at": outcome.ended_at,
         "start_offset_s": outcome.start_offset_s,
         "repeat": facts.repeat_of(pair.round),
+        "limit": outcome.limit or None,
     }
     if outcome.error:
         row |= {"error_reason": outcome.error.reason, "error_message": outcome.error.message}
@@ -95,6 +96,11 @@ def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
             "clock_reference": outcome.clock.reference,
             "clock_offset_s": outcome.clock.offset,
             "clock_uncertainty_s": outcome.clock.uncertainty,
+        }
+    if outcome.clock_after:
+        row |= {
+            "clock_offset_after_s": outcome.clock_after.offset,
+            "clock_uncertainty_after_s": outcome.clock_after.uncertainty,
         }
     return row
 
@@ -116,8 +122,9 @@ def _long(name: str, pairs: pa.Table, rows: Sequence[int], figures: Mapping[str,
 
 def _results(record: RunRecord, pairs: pa.Table) -> pa.Table:
     # A failed pair has one row too: without a figure, with its error.
-    rows = [row for row, outcome in enumerate(record.outcomes) for _ in outcome.results or (None,)]
-    results = [result for outcome in record.outcomes for result in outcome.results or (None,)]
+    told = [(*outcome.results, *outcome.beside) or (None,) for outcome in record.outcomes]
+    rows = [row for row, results in enumerate(told) for _ in results]
+    results = [result for figures in told for result in figures]
     figures = {
         "metric": [result and result.metric for result in results],
         "unit": [result and result.unit for result in results],

@@ -12,6 +12,7 @@ from netcadence import blame
 from netcadence.record import Finding, Judgement, PairOutcome, RunRecord, Verdict
 from netcadence.report import mesh
 from netcadence.report.figures import figure, limit
+from netcadence.statistics import PERC50
 from netcadence.words import counted
 from netcadence_worker.contract import Mark, Reason
 from netcadence_worker.metrics import METRICS
@@ -19,7 +20,8 @@ from netcadence_worker.metrics import METRICS
 _MARKS: Final = {
     Mark.CLOCKS_DISAGREE: "the clocks of both sides disagree: do not believe the one-way latency",
     Mark.OUT_OF_ORDER: "datagrams arrived out of order",
-    Mark.CPU_BOUND: "the CPU may have been the limit, says the tool, and not the network",
+    Mark.CPU_BOUND: "the processors were the limit, and not the network: it may be better than this",
+    Mark.HARNESS_BOUND: "the worker's own CPU limit held the tool up: the network may be better than this",
     Mark.TRUNCATED_READS: "datagrams were larger than the receiver's buffer, so that bytes are undercounted",
     Mark.COARSE_CLOCK: "the tool's clock is coarser than what it measured",
 }
@@ -73,6 +75,8 @@ def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
         Note("run", record.facts.run_id),
         Note("setup", _setup(record)),
         *_certainty(record, judgement),
+        *_limits(record),
+        *_joint(record),
         *_skew(record),
         *_mesh(record),
         *_unmet(record, judgement),
@@ -137,6 +141,25 @@ def _certainty(record: RunRecord, judgement: Judgement) -> Iterator[Note]:
         yield Note("range", "no interval: measured once; repeats in the scenario give one")
 
 
+def _limits(record: RunRecord) -> Iterator[Note]:
+    """Say what limited how many pairs, as far as that is known."""
+    counts = Counter(outcome.limit for outcome in record.judged if outcome.limit)
+    if counts:
+        said = (f"{counted(count, 'pair')} {limit_}" for limit_, count in counts.most_common())
+        yield Note("limit", ", ".join(said))
+
+
+def _joint(record: RunRecord) -> Iterator[Note]:
+    """Tell what the pairs got while all of them sent, where there are several."""
+    got = [value for each in record.judged if (value := each.value("throughput_common")) is not None]
+    seconds = [value for each in record.judged if (value := each.value("common_window")) is not None]
+    if len(got) > 1 and len({outcome.pair.round for outcome in record.judged}) < len(record.judged):
+        median = figure(PERC50.of(got), METRICS["throughput_common"].unit)
+        yield Note(
+            "joint", f"throughput Perc50 {median} in the {figure(min(seconds), 's')} in which all sent"
+        )
+
+
 def _skew(record: RunRecord) -> Iterator[Note]:
     skew, bound_ms = record.skew, record.facts.skew_bound_ms
     bound = f"p99 {limit('<=', bound_ms, 'ms')}"
@@ -161,9 +184,10 @@ def _mesh(record: RunRecord) -> Iterator[Note]:
 
 
 def _unmet(record: RunRecord, judgement: Judgement) -> Iterator[Note]:
-    """Explain what failed; a threshold that has nothing to add stands in the table already."""
+    """Explain what failed, or was met with a reservation; what has nothing to add is in the table already."""
     for finding in judgement.findings:
-        if finding.verdict is Verdict.PASS or not (finding.detail or finding.suite == "data"):
+        failed_check = finding.suite == "data" and finding.verdict is not Verdict.PASS
+        if not (finding.detail or failed_check):
             continue
         row = _threshold_row(finding, record.facts.tool)
         said = readable(finding.detail) or f"{row.value}, {row.threshold} is required"

@@ -19,9 +19,9 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
     Keys: `run_id`, `cluster`, `scenario`, `protocol`, `tool`, `network`, `started_at` and `ended_at`
     (RFC 3339, UTC), `duration_s`, `verdict`, `pairs` (planned, measured), `skew_ms` (p50, p99, max, bound;
     null where nothing was measured), `mesh` (pairs and nodes; null for other runs), `findings`, `errors`
-    (one a failed pair), `marks` (pairs by mark), `phases_s`, `config_hash`, `data_docs`. What is no number
-    is null, as is the `interval` of a finding (low, high, level, repeats, pairs, seed) where it was measured
-    once.
+    (one a failed pair), `marks` (pairs by mark), `limits` (pairs by what limited them), `phases_s`,
+    `config_hash`, `data_docs`. What is no number is null, as is the `interval` of a finding (low, high,
+    level, repeats, pairs, seed) where it was measured once.
     """
     facts, skew, split = record.facts, record.skew, blame.of_mesh(record)
     return {
@@ -46,6 +46,7 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in judgement.findings],
         "errors": [_error(outcome) for outcome in record.errors],
         "marks": Counter(str(mark) for outcome in record.outcomes for mark in set(outcome.marks)),
+        "limits": Counter(outcome.limit for outcome in record.outcomes if outcome.limit),
         "phases_s": facts.phases_s,
         "config_hash": facts.config_hash,
         "data_docs": judgement.docs,

@@ -461,3 +461,51 @@ def test_only_a_sound_run_with_an_interval_around_its_threshold_is_open(make_rec
     assert not sla.is_open(make_record("tcp-1:1"), asked)
     lost = make_record("tcp-1:1", repeats=5, change=lambda outcome: lose(2)(straddling(outcome)))
     assert not sla.is_open(lost, asked)
+
+
+def held_up(*indices):
+    """Mark pairs as limited by the processors; without indices, all."""
+
+    def change(outcome):
+        marked = not indices or outcome.pair.index in indices
+        return replace(outcome, marks=(Mark.CPU_BOUND,)) if marked else outcome
+
+    return change
+
+
+def test_a_threshold_missed_by_pairs_that_the_processors_held_up_is_inconclusive(
+    make_record, judge, with_figure
+):
+    slow = with_figure(0, "throughput", 900.0)
+    judged = judge(make_record("tcp-1:1", change=lambda outcome: held_up()(slow(outcome))))
+    finding = found(judged, "throughput_min_kbytes")
+    assert judged.verdict is finding.verdict is Verdict.INCONCLUSIVE
+    assert "1 of 1 pair held up by processors, not the network" in finding.detail
+
+
+def test_a_threshold_met_by_pairs_that_the_processors_held_up_is_met_and_says_so(make_record, judge):
+    judged = judge(make_record("tcp-1:1", change=held_up()))
+    assert judged.verdict is Verdict.PASS
+    assert "1 of 1 pair held up by processors" in found(judged, "throughput_min_kbytes").detail
+    assert "held up by processors" in page_of(judged)
+
+
+def test_a_threshold_missed_by_the_other_pairs_alone_stays_missed(make_record, judge, write_sla):
+    """Two of ten were held up; the median of ten is below the threshold whatever they would have had."""
+    asked = write_sla("scenarios: {'tcp-50:50': {throughput_min_kbytes: 5000}}")
+    judged = judge(make_record("tcp-50:50", pairs=10, change=held_up(0, 1)), asked)
+    assert found(judged, "throughput_min_kbytes").verdict is Verdict.FAIL
+    most = judge(make_record("tcp-50:50", pairs=10, change=held_up(*range(8))), asked)
+    assert found(most, "throughput_min_kbytes").verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_rate_that_was_never_asked_for_is_missed_whatever_the_processors_did(make_record, judge, write_sla):
+    asked = write_sla("scenarios: {'udp-1:1': {throughput_min_kbytes: 1000000}}")
+    judged = judge(make_record("udp-1:1", change=held_up()), asked)
+    assert found(judged, "throughput_min_kbytes").verdict is Verdict.FAIL
+
+
+def test_repeats_that_the_processors_held_up_cannot_fail_either(make_record, judge):
+    slow = with_throughputs(999.0, 900.0, 950.0, 990.0, 800.0)
+    judged = judge(make_record("tcp-1:1", repeats=5, change=lambda outcome: held_up()(slow(outcome))))
+    assert found(judged, "throughput_min_kbytes").verdict is Verdict.INCONCLUSIVE

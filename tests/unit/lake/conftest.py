@@ -72,6 +72,8 @@ def measured(index: int) -> PairOutcome:
         started_at=started_at,
         ended_at=started_at + timedelta(seconds=5),
         clock=ClockReading(reference="w-0", offset=-0.002, uncertainty=0.0001),
+        clock_after=ClockReading(reference="w-0", offset=-0.001, uncertainty=0.0002),
+        limit="network-limited",
         start_offset_s=0.001 * index,
         outputs={role: packed(printed) for role in Role},
     )

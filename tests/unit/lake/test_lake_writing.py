@@ -15,7 +15,7 @@ import pytest
 
 from netcadence.errors import InvalidInputError
 from netcadence.lake import Lake, LakeRefusedError
-from netcadence_worker.contract import Role
+from netcadence_worker.contract import Result, Role
 
 DAY = "cluster=staging/date=2026-01-31"
 
@@ -34,6 +34,16 @@ def test_a_stored_run_is_five_files_named_for_it(lake, record, judgement):
     lake.conclude(record, judgement)
     tables = ("intervals", "raw", "results", "runs", "verdicts")
     assert sorted(state_of(lake)) == [f"{table}/{DAY}/run-1.parquet" for table in tables]
+
+
+def test_figures_beside_a_result_are_rows_of_their_own_and_say_what_limited_the_pair(lake, record):
+    beside = (Result.of("client_retransmits", 3), Result.of("throughput_common", 900.0))
+    outcome = replace(record.outcomes[0], beside=beside, limit="cpu-limited")
+    lake.write(replace(record, outcomes=(outcome, *record.outcomes[1:])))
+    rows = lake.results().query("pair_index == 0").set_index("metric")
+    assert rows.loc["client_retransmits", ["value", "unit", "direction"]].tolist() == [3, "segments", "lower"]
+    assert rows.loc["throughput_common", "value"] == 900.0
+    assert set(rows["limit"]) == {"cpu-limited"}
 
 
 def test_writing_says_where_each_table_is(lake, record, judgement):

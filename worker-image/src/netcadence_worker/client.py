@@ -43,6 +43,7 @@ def take_client_part(job: Job) -> None:
         _start_on_time(job, tool, start)
         job.report_running(start, tool)
         job.wait_ended(tool, start.monotonic + spec.duration + TOOL_SLACK_S)
+    job.read_clock_after()
     delay_s = (tool.started_at - start.instant).total_seconds() if tool.started_at else None
     job.report.succeeded(_read(job, tool), worker_delay_s=delay_s)
 

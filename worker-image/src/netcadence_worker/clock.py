@@ -29,7 +29,7 @@ _MAGIC: Final = b"NCt1"
 _EXCHANGES: Final = 8
 #: Seconds to wait for one answer, and for all of them.
 _ANSWER_S: Final = 0.2
-_PATIENCE_S: Final = 1.5
+PATIENCE_S: Final = 1.5
 #: `SO_TIMESTAMPNS` of Linux, which `socket` does not name, and what it delivers: seconds and nanoseconds.
 _SO_TIMESTAMPNS: Final = 35
 _TIMESPEC: Final = struct.Struct("@ll")
@@ -86,7 +86,7 @@ class ClockServer(threading.Thread):
 
 
 def measure_offset(
-    reference: str, *, source: str | None, bell: Bell, port: int = CLOCK_PORT, patience_s: float = _PATIENCE_S
+    reference: str, *, source: str | None, bell: Bell, port: int = CLOCK_PORT, patience_s: float = PATIENCE_S
 ) -> Offset | None:
     """Ask the worker at the address `reference` for the time; None if it does not answer.
 

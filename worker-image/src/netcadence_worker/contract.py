@@ -167,8 +167,10 @@ class Mark(enum.StrEnum):
     CLOCKS_DISAGREE = "ClocksDisagree"
     #: Datagrams arrived out of order.
     OUT_OF_ORDER = "OutOfOrder"
-    #: The tool itself said that the CPU may have been the limit.
+    #: The processors may have been the limit, by the tool's own word or by what was counted.
     CPU_BOUND = "CpuBound"
+    #: The pod was kept from running by its CPU limit.
+    HARNESS_BOUND = "HarnessBound"
     #: Datagrams were larger than the receiver's buffer, so that bytes are undercounted.
     TRUNCATED_READS = "TruncatedReads"
     #: The tool's summary is coarser than the value (siege below 10 ms).
@@ -336,6 +338,34 @@ class ClockReading(Strict):
     offset: Seconds
     #: Half the best exchange's round trip in seconds: the offset is within this of the truth.
     uncertainty: Annotated[Seconds, Field(ge=0)]
+    #: When it was read, by this worker's own clock.
+    at: Instant | None = None
+
+
+_Count = Annotated[int, Field(ge=0, le=1_000_000_000_000_000)]
+_Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class ResourceUsage(Strict):
+    """What a side's machine did while the traffic flowed; what could not be seen is left out."""
+
+    #: Seconds that were looked at: from shortly after the start to the tool's end.
+    seconds: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+    #: Of the node.
+    processors: Annotated[int, Field(ge=1, le=65_536)]
+    #: Processors that the tool kept busy on average; of an HTTP server, the worker.
+    tool_cpu: Annotated[float, Field(ge=0, le=65_536, allow_inf_nan=False)]
+    #: Percent of the time of all the node's processors.
+    node_busy: _Percent
+    node_softirq: _Percent
+    #: Seconds for which the pod's CPU limit kept its processes from running, and in how many periods.
+    throttled: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None = None
+    throttled_periods: _Count | None = None
+    #: TCP segments that the pod sent, and sent again.
+    segments_sent: _Count | None = None
+    retransmits: _Count | None = None
+    #: Packets that the pod's interfaces dropped.
+    drops: _Count | None = None
 
 
 class RawOutput(Strict):
@@ -362,6 +392,9 @@ class SideStatus(Strict):
     started_at: Instant | None = None
     ended_at: Instant | None = None
     clock: ClockReading | None = None
+    #: The same once the traffic is over, so that drift between the two can be corrected.
+    clock_after: ClockReading | None = None
+    usage: ResourceUsage | None = None
     error: ReportedError | None = None
     output: RawOutput | None = None
 

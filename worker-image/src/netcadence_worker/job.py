@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from netcadence_worker.clock import measure_offset
+from netcadence_worker.clock import PATIENCE_S, measure_offset
 from netcadence_worker.contract import ClockReading, Reason, Tool, ToolVersion
 from netcadence_worker.failure import FailureError
 from netcadence_worker.parsing import UnusableOutput, iperf2, siege
@@ -40,6 +40,8 @@ START_PATIENCE_S: Final = 600.0
 _REPORT_SPREAD_S: Final = 1.0
 #: Seconds within which the run's reference has to be seen; it is named before there are requests.
 _RUN_PATIENCE_S: Final = 2.0
+#: Seconds for which a report waits for the clocks to be compared again, where the reference is gone.
+_AFTER_PATIENCE_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,12 @@ class Job:
         source = self.settings.source_for(spec.server_pod_ip)
         return Path(self.uid, spec.protocol, spec.server_pod_ip, spec.port, source)
 
-    def read_clock(self) -> ClockReading | None:
+    def read_clock_after(self) -> None:
+        """Compare the clocks once more, now that the traffic is over, for the report."""
+        if self.report.side.clock is not None:
+            self.report.clock_after(self.read_clock(patience_s=_AFTER_PATIENCE_S))
+
+    def read_clock(self, *, patience_s: float = PATIENCE_S) -> ClockReading | None:
         """Compare the own clock with the run's reference; None if there is none or it does not answer."""
         bell, situation = self.situation.bell, self.situation
         until = min(self.arm_until, time.monotonic() + _RUN_PATIENCE_S)
@@ -93,13 +100,18 @@ class Job:
         if reference is None:
             return None
         if reference.pod_name == self.settings.pod_name:
-            return ClockReading(reference=reference.pod_name, offset=0.0, uncertainty=0.0)
+            return ClockReading(
+                reference=reference.pod_name, offset=0.0, uncertainty=0.0, at=datetime.now(UTC)
+            )
         source = self.settings.source_for(reference.pod_ip)
-        offset = measure_offset(reference.pod_ip, source=source, bell=bell)
+        offset = measure_offset(reference.pod_ip, source=source, bell=bell, patience_s=patience_s)
         if offset is None:
             return None
         return ClockReading(
-            reference=reference.pod_name, offset=offset.seconds, uncertainty=offset.uncertainty_s
+            reference=reference.pod_name,
+            offset=offset.seconds,
+            uncertainty=offset.uncertainty_s,
+            at=datetime.now(UTC),
         )
 
     @contextmanager

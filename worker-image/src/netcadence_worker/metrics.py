@@ -50,6 +50,22 @@ _TERABIT_KBYTES = 1e12 / 8 / 1024
 _DAY_S = 86_400.0
 _MANY = 1e15
 
+#: What a side's machine did while the traffic flowed; the role stands before the name.
+_BESIDE = tuple(
+    Metric(f"{role}_{name}", unit, direction, 0, highest, f"{role.capitalize()}: {title}")
+    for role in ("client", "server")
+    for name, unit, direction, highest, title in (
+        ("tool_cpu", "processors", _NEUTRAL, 65_536, "processors kept busy by the tool"),
+        ("node_busy", "%", _NEUTRAL, 100, "node's processors busy"),
+        ("node_softirq", "%", _NEUTRAL, 100, "node's processors in soft interrupts"),
+        ("throttled", "s", _LOWER, 1e12, "time throttled by the CPU limit"),
+        ("throttled_periods", "periods", _LOWER, _MANY, "periods throttled by the CPU limit"),
+        ("segments_sent", "segments", _NEUTRAL, _MANY, "TCP segments sent"),
+        ("retransmits", "segments", _LOWER, _MANY, "TCP segments sent again"),
+        ("drops", "packets", _LOWER, _MANY, "packets dropped by the pod's interfaces"),
+    )
+)
+
 _CATALOGUE = (
     Metric("transferred", "KBytes", _NEUTRAL, 0, _MANY, "Transferred"),
     Metric("throughput", "KBytes/s", _HIGHER, 0, 10 * _TERABIT_KBYTES, "Throughput"),
@@ -75,6 +91,10 @@ _CATALOGUE = (
     Metric("failed_transactions", "hits", _LOWER, 0, _MANY, "Failed transactions"),
     Metric("longest_transaction", "s", _LOWER, 0, _DAY_S, "Longest transaction"),
     Metric("shortest_transaction", "s", _LOWER, 0, _DAY_S, "Shortest transaction"),
+    # Of the time in which all pairs of a round were sending.
+    Metric("common_window", "s", _NEUTRAL, 0, _DAY_S, "Time in which all pairs sent"),
+    Metric("throughput_common", "KBytes/s", _HIGHER, 0, 10 * _TERABIT_KBYTES, "Throughput while all sent"),
+    *_BESIDE,
 )
 
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _CATALOGUE}

@@ -14,6 +14,7 @@ from netcadence_worker.contract import (
     Protocol,
     RawOutput,
     RequestStatus,
+    ResourceUsage,
     Role,
     SideStatus,
     ToolVersion,
@@ -68,7 +69,15 @@ class Report:
         """Keep what the tool printed, and when it ran, for the final report."""
         ended_at = tool.ended_at or datetime.now(UTC)
         output = pack(tool.output(), truncated=tool.truncated)
-        self._change(started_at=tool.started_at, ended_at=ended_at, output=output)
+        self._change(started_at=tool.started_at, ended_at=ended_at, output=output, usage=tool.usage)
+
+    def used(self, usage: ResourceUsage | None) -> None:
+        """Keep what this side's machine did where it ran no tool, for the final report."""
+        self._change(usage=usage)
+
+    def clock_after(self, clock: ClockReading | None) -> None:
+        """Keep how the clocks stood once the traffic was over, for the final report."""
+        self._change(clock_after=clock)
 
     def succeeded(
         self, measurement: Measurement | None = None, *, worker_delay_s: float | None = None

@@ -17,6 +17,7 @@ from netcadence_worker.job import (
 )
 from netcadence_worker.parsing import read_tcp_server, read_udp_server
 from netcadence_worker.path_check import await_client
+from netcadence_worker.usage import between, look, own_s
 
 if TYPE_CHECKING:
     from netcadence_worker.job import Job, Start
@@ -55,6 +56,7 @@ def _serve_iperf(job: Job) -> None:
         _await_end(job, tool, start)
     # The client's word counts: what a server received from a client that failed is no measurement.
     bell.wait(time.monotonic() + PEER_SLACK_S, condition=lambda: job.situation.peer.phase.is_final)
+    job.read_clock_after()
     read = read_udp_server if spec.protocol is Protocol.UDP else read_tcp_server
     with readable_output():
         measurement = read(tool.output(), duration_s=spec.duration, streams=spec.number_of_clients)
@@ -95,11 +97,14 @@ def _serve_http(job: Job) -> None:
             job.report.armed(None, job.read_clock())
             start = job.await_start()
             job.report_running(start)
+            first = look(own_s())
             until = start.monotonic + spec.duration + TOOL_SLACK_S + PEER_SLACK_S
             if not situation.bell.wait(until, condition=lambda: situation.peer.phase.is_final):
                 raise FailureError(Reason.TOOL_TIMEOUT, "the client did not report its end in time")
+            job.report.used(between(first, look(own_s())))
     except OSError as error:
         raise FailureError(
             Reason.REQUEST_REJECTED, f"cannot listen on {job.path}: {error.strerror}"
         ) from error
+    job.read_clock_after()
     job.report.succeeded()

@@ -21,9 +21,12 @@ from netcadence_worker.failure import FailureError
 from netcadence_worker.launch import Launch, launch
 from netcadence_worker.parsing import ToolOutput
 from netcadence_worker.turns import at_once, take_ordinary
+from netcadence_worker.usage import Look, between, look, process_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from netcadence_worker.contract import ResourceUsage
 
 _CHUNK: Final = 64 * 1024
 #: So long after a start that was agreed on, a tool's first words wait in their pipe: on a machine with many
@@ -43,6 +46,7 @@ class RunningTool:
         ready: Whether it has said that it is.
         started_at: By the system's clock; None before its start.
         ended_at: Likewise, its end.
+        usage: What it and its machine did from `settle` to its end; None where that cannot be told.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class RunningTool:
         self.ready = False
         self.started_at: datetime | None = None
         self.ended_at: datetime | None = None
+        self.usage: ResourceUsage | None = None
+        self._first_look: Look | None = None
         self._exit_code: int | None = None
         self._changed = changed
         self._lock = threading.Lock()
@@ -94,10 +100,12 @@ class RunningTool:
                     self._launch.release()
 
     def settle(self) -> None:
-        """Give the tool ordinary turns on the processor: from its start until then it has short ones."""
+        """Give the tool ordinary turns on the processor, instead of short ones; begin to count."""
         with self._lock:
             if not self.ended:
                 take_ordinary(self._launch.pid)
+                with contextlib.suppress(OSError):
+                    self._first_look = look(process_s(self._launch.pid))
 
     @property
     def ended(self) -> bool:
@@ -165,9 +173,11 @@ class RunningTool:
     def _conclude(self) -> None:
         self.ended_at = datetime.now(UTC)
         with self._lock:  # nobody may signal a process whose number is free again
-            _, status = os.waitpid(self._launch.pid, 0)
+            _, status, spent = os.wait4(self._launch.pid, 0)
             self._exit_code = os.waitstatus_to_exitcode(status)
             self._launch.close()
+            if self._first_look is not None:
+                self.usage = between(self._first_look, look(spent.ru_utime + spent.ru_stime))
             self._ended.set()
         self._changed()
 

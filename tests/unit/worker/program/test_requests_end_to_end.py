@@ -47,9 +47,22 @@ def test_clocks_are_compared_with_the_reference(orchestra):
     orchestra.request()
     orchestra.armed()
     status = orchestra.api.status("a")
-    assert status.client.clock.model_dump() == {"reference": "client", "offset": 0.0, "uncertainty": 0.0}
+    exact = status.client.clock
+    assert (exact.reference, exact.offset, exact.uncertainty) == ("client", 0.0, 0.0)
     other = status.server.clock
     assert abs(other.offset) <= other.uncertainty + 1e-6
+
+
+@EACH_PROTOCOL
+def test_clocks_are_compared_again_after_the_traffic_and_machines_are_watched(orchestra, spec):
+    """Each side says how far its clock had drifted, and what its tool and machine did meanwhile."""
+    status = orchestra.run_to_the_end(**spec | {"duration": 2})
+    for side in (status.client, status.server):
+        assert side.clock_after.at > side.ended_at if side.output else side.clock_after
+        assert side.clock_after.at > side.clock.at
+        assert abs(side.clock_after.offset) <= side.clock_after.uncertainty + 1e-6
+        assert 0 < side.usage.node_busy <= 100
+        assert 0 < side.usage.seconds < 5
 
 
 def test_raw_output_and_version_are_kept(orchestra):

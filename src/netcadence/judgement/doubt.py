@@ -1,0 +1,86 @@
+"""What a verdict on a threshold is worth where pairs were held up by processors instead of the network.
+
+A requirement that is met is met all the more: the network can do no less than what was measured. One that is
+missed stays missed only if it would be even with the best figures that the pairs in doubt could have had.
+Otherwise nothing is shown, and the verdict is INCONCLUSIVE. Either way the finding says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from netcadence.limit import DOUBTS, best_throughput
+from netcadence.record import Finding, PairOutcome, RunRecord, Verdict
+from netcadence.scenario import Scenario
+from netcadence.sla import Comparison, Requirement
+from netcadence.words import counted
+from netcadence_worker.contract import Result
+
+
+def weighed(finding: Finding, requirement: Requirement, record: RunRecord) -> Finding:
+    """Return a finding as what it is worth."""
+    judged = record.judged
+    doubtful = [outcome for outcome in judged if DOUBTS.intersection(outcome.marks)]
+    if not doubtful or finding.verdict is Verdict.INVALID:
+        return finding
+    held_up = f"{len(doubtful)} of {counted(len(judged), 'pair')} held up by processors, not the network"
+    if finding.verdict is not Verdict.FAIL:
+        worth = (
+            "how evenly they shared says less of it"
+            if requirement.statistic.is_ratio
+            else "it may be better than this"
+        )
+        return replace(finding, detail=_joined(finding.detail, f"{held_up}: {worth}"))
+    if _missed_even_so(requirement, record):
+        return replace(
+            finding, detail=_joined(finding.detail, f"missed even if {held_up} had done their best")
+        )
+    return replace(
+        finding,
+        verdict=Verdict.INCONCLUSIVE,
+        detail=_joined(finding.detail, f"missed, but with {held_up}: what it can do is not shown"),
+    )
+
+
+def _missed_even_so(requirement: Requirement, record: RunRecord) -> bool:
+    if requirement.statistic.is_ratio:
+        return False
+    best = _best(requirement, Scenario.model_validate_json(record.facts.config))
+    supposed = replace(
+        record, outcomes=tuple(_at_best(outcome, requirement, best) for outcome in record.outcomes)
+    )
+    if record.facts.is_repeated:
+        interval = requirement.interval(supposed)
+        return interval is not None and requirement.met_by(interval) is False
+    values = [
+        value
+        for outcome in supposed.outcomes
+        if (value := outcome.value(requirement.metric.name)) is not None
+    ]
+    return bool(values) and not _reaches(requirement, values)
+
+
+def _best(requirement: Requirement, scenario: Scenario) -> float:
+    if requirement.comparison is Comparison.AT_MOST:
+        return requirement.metric.lowest
+    paced = best_throughput(scenario) if requirement.metric.name == "throughput" else None
+    return requirement.metric.highest if paced is None else paced
+
+
+def _at_best(outcome: PairOutcome, requirement: Requirement, best: float) -> PairOutcome:
+    name = requirement.metric.name
+    if outcome.value(name) is None or not DOUBTS.intersection(outcome.marks):
+        return outcome
+    others = tuple(result for result in outcome.results if result.metric != name)
+    return replace(outcome, results=(*others, Result.of(name, best)))
+
+
+def _reaches(requirement: Requirement, values: Sequence[float]) -> bool:
+    value = requirement.statistic.of(values)
+    at_least = requirement.comparison is Comparison.AT_LEAST
+    return value >= requirement.threshold if at_least else value <= requirement.threshold
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
