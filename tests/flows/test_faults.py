@@ -76,7 +76,15 @@ def test_a_worker_killed_in_the_traffic_costs_its_own_pair_alone(
     assert state.name == "InvalidMeasurement"
     assert report.judgement.verdict is Verdict.INVALID
     rows = Lake(report.lake).results(run_id=report.record.facts.run_id)
-    assert rows.groupby("pair_index")["value"].count().to_dict() == {0: 0, 1: 2, 2: 2}
+    assert {
+        index: set(pair["metric"].dropna()) >= {"transferred", "throughput"}
+        for index, pair in rows.groupby("pair_index")
+    } == {
+        0: False,
+        1: True,
+        2: True,
+    }
+    assert rows.query("pair_index == 0")["value"].isna().all()
 
 
 def test_a_worker_without_its_tool_is_an_error_that_names_it(measure, write_scenario):
