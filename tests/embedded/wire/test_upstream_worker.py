@@ -25,8 +25,8 @@ def outcomes(new_run):
     def outcomes(*args, **fields):
         run = new_run(*args, **fields)
         conduct, scenario = conduct_of(run), run.scenario
-        workers = Layout((Group(scenario.demand.workers, Pool()),))
-        owner = conduct.deploy(run, WorkerTemplate(scenario.worker), workers)
+        whole = Layout((Group(scenario.demand.workers, Pool()),), scenario.schedule)
+        owner = conduct.deploy(run, WorkerTemplate(scenario.worker), whole)
         workers = wait_ready(run, replicas=scenario.demand.workers, timeout_s=60)
         pairs = plan(workers, pairs=scenario.pairs, base_port=scenario.port)
         with Observation(run, workers) as observation:
@@ -91,7 +91,7 @@ def test_a_scenario_that_this_wire_has_no_words_for_is_refused(new_run, fields, 
 
 def deployed(run):
     """Make a run's workers, and return what the API server says of their Deployment."""
-    whole = Layout((Group(run.scenario.demand.workers, Pool()),), run.scenario.form.schedule)
+    whole = Layout((Group(run.scenario.demand.workers, Pool()),), run.scenario.schedule)
     conduct_of(run).deploy(run, WorkerTemplate(run.scenario.worker), whole)
     (found,) = run.access.list(DEPLOYMENT, run.namespace)[0]
     return found
