@@ -36,10 +36,12 @@ def interrupted(request, prefect, write_scenario, processes_of, until):
         try:
             folder = Path(os.environ[ROOT_VARIABLE]) / f"run-{process.pid}"
 
-            def tools():
-                return [pid for pid in processes_of(folder) if name_of(pid) == "iperf"]
+            def sending():
+                # Tools are alive, and stopped, before their start.
+                tools = [pid for pid in processes_of(folder) if name_of(pid) == "iperf"]
+                return [pid for pid in tools if processor_s(pid) > 0.2]
 
-            until(lambda: len(tools()) == 4, deadline_s=60)
+            until(lambda: len(sending()) == 4, deadline_s=60)
             namespaces = namespaces_of(processes_of(folder))
             process.send_signal(request.param)
             _, err = process.communicate(timeout=60)
@@ -72,6 +74,15 @@ def name_of(pid):
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def processor_s(pid):
+    """Return the processor time that a process has used."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def namespaces_of(pids):
