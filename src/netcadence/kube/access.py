@@ -75,6 +75,15 @@ class Access:
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
         return self._call("GET", resource.path(namespace, name))
 
+    def find(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
+        """Return an object, or None where there is none of that name."""
+        try:
+            return self.get(resource, name, namespace)
+        except ApiRefusedError as error:
+            if error.is_missing:
+                return None
+            raise
+
     def raw(self, path: str) -> Object:
         """Return the JSON object at a path that is no resource, such as `/version`."""
         return self._call("GET", path)

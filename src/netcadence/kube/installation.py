@@ -30,7 +30,8 @@ from netcadence.kube.resource import (
     Resource,
 )
 
-_FILES: Final = ("crd/*.yaml", "namespace.yaml", "worker.yaml")
+_NAMESPACE_FILE: Final = "namespace.yaml"
+_FILES: Final = ("crd/*.yaml", _NAMESPACE_FILE, "worker.yaml")
 _BY_KIND: Final = {
     resource.kind: resource for resource in (CRD, NAMESPACE, ROLE, ROLE_BINDING, SERVICE_ACCOUNT)
 }
@@ -69,13 +70,7 @@ def install(
             definition is not served in time.
         PermissionMissingError: Something is missing, and may not be created.
     """
-    missing = [part for part in _parts(manifests, namespace) if not _is_there(access, part)]
-    if missing:
-        permissions.require(
-            access, namespace, {Permission("create", part.resource): None for part in missing}
-        )
-    for part in missing:
-        _create(access, part)
+    _put(access, namespace, _parts(manifests, namespace, _FILES))
     for resource in resources:
         _wait_served(access, resource, namespace)
 
@@ -90,15 +85,22 @@ def ensure_namespace(access: Access, namespace: str, manifests: Path) -> None:
         InstallationError: It is being deleted.
         PermissionMissingError: It is missing, and may not be created.
     """
-    for body in _documents([manifests / "namespace.yaml"]):
-        part = _Part(NAMESPACE, _placed(body, namespace), None)
-        if not _is_there(access, part):
-            permissions.require(access, namespace, [Permission("create", NAMESPACE)])
-            _create(access, part)
+    _put(access, namespace, _parts(manifests, namespace, [_NAMESPACE_FILE]))
 
 
-def _parts(manifests: Path, namespace: str) -> Iterator[_Part]:
-    for pattern in _FILES:
+def _put(access: Access, namespace: str, parts: Iterable[_Part]) -> None:
+    """Create what is missing, once all is looked at and may be created."""
+    missing = [part for part in parts if not _is_there(access, part)]
+    if missing:
+        permissions.require(
+            access, namespace, {Permission("create", part.resource): None for part in missing}
+        )
+    for part in missing:
+        _create(access, part)
+
+
+def _parts(manifests: Path, namespace: str, patterns: Iterable[str]) -> Iterator[_Part]:
+    for pattern in patterns:
         for body in _documents(sorted(manifests.glob(pattern))):
             resource = _BY_KIND[body["kind"]]
             yield _Part(resource, _placed(body, namespace), namespace if resource.namespaced else None)
@@ -123,12 +125,9 @@ def _is_there(access: Access, part: _Part) -> bool:
     Raises:
         InstallationError: It is there, and no run can use it.
     """
-    try:
-        found = access.get(part.resource, part.name, part.namespace)
-    except ApiRefusedError as error:
-        if error.is_missing:
-            return False
-        raise
+    found = access.find(part.resource, part.name, part.namespace)
+    if found is None:
+        return False
     if part.resource == NAMESPACE and found.get("status", {}).get("phase") == "Terminating":
         raise InstallationError(
             f"Namespace {part.name} is being deleted; wait until it is gone, or name another with --namespace"

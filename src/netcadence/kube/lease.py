@@ -98,11 +98,8 @@ class Watcher:
 
     def look(self) -> Holding | None:
         """See how the lease is now."""
-        try:
-            lease = self._access.get(LEASE, NAME, self._namespace)
-        except ApiRefusedError as error:
-            if not error.is_missing:
-                raise
+        lease = self._access.find(LEASE, NAME, self._namespace)
+        if lease is None:
             self.holding = None
             return None
         seen, before = Holding.of(lease), self.holding

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from netcadence.kube import lease
 from netcadence.kube.access import Access
-from netcadence.kube.errors import ApiRefusedError
 from netcadence.kube.lease import ClusterBusyError
 from netcadence.kube.resource import CRD, DEPLOYMENT, POD, RUN, Resource
 from netcadence.kube.run import Run
@@ -60,11 +59,7 @@ def of(run: Run) -> tuple[Leftover, ...]:
 def find(access: Access, namespace: str, wire: Wire, *, run_id: str = "") -> tuple[Leftover, ...]:
     """Return the objects of one run, or of all runs, in a namespace."""
     selector = f"{RUN_LABEL}={run_id}" if run_id else RUN_LABEL
-    return tuple(
-        Leftover(resource, each["metadata"]["name"], each["metadata"]["uid"], _run_id(each["metadata"]))
-        for resource in (*_ROOTS[:1], *_served(access, wire), POD)
-        for each in access.list(resource, namespace, selector=selector)[0]
-    )
+    return _listed(access, namespace, _kinds(access, wire), selector)
 
 
 def clean(
@@ -107,37 +102,33 @@ def clean(
         for each in dead:
             if each.resource == resource:
                 access.delete(resource, each.name, namespace, uid=each.uid)
-    remaining = _wait_gone(access, namespace, wire, {each.uid for each in dead}, timeout_s) if dead else ()
+    remaining = _wait_gone(access, namespace, dead, timeout_s) if dead else ()
     if abandoned and lease_of:
         lease.remove(access, lease_namespace, abandoned)
     return Cleaning(alive, dead, remaining, lease_of)
 
 
-def _served(access: Access, wire: Wire) -> tuple[Resource, ...]:
-    """Return those of the wire's own resources that the cluster knows."""
-
-    def is_defined(resource: Resource) -> bool:
-        try:
-            access.get(CRD, f"{resource.plural}.{resource.group}")
-        except ApiRefusedError as error:
-            if error.is_missing:
-                return False
-            raise
-        return True
-
-    return tuple(resource for resource in wire.resources if is_defined(resource))
+def _kinds(access: Access, wire: Wire) -> tuple[Resource, ...]:
+    """Return the kinds of what a run makes, as far as the cluster knows them."""
+    own = (each for each in wire.resources if access.find(CRD, f"{each.plural}.{each.group}"))
+    return (DEPLOYMENT, *own, POD)
 
 
-def _run_id(metadata: dict[str, dict[str, str]]) -> str:
-    return metadata["labels"][RUN_LABEL]
+def _listed(access: Access, namespace: str, kinds: Iterable[Resource], selector: str) -> tuple[Leftover, ...]:
+    return tuple(
+        Leftover(kind, metadata["name"], metadata["uid"], metadata["labels"][RUN_LABEL])
+        for kind in kinds
+        for metadata in (each["metadata"] for each in access.list(kind, namespace, selector=selector)[0])
+    )
 
 
 def _wait_gone(
-    access: Access, namespace: str, wire: Wire, uids: Collection[str], timeout_s: float
+    access: Access, namespace: str, dead: Collection[Leftover], timeout_s: float
 ) -> tuple[Leftover, ...]:
-    until = time.monotonic() + timeout_s
+    """Wait until nothing of it is there; return what is there all the same when the time is up."""
+    until, kinds = time.monotonic() + timeout_s, {each.resource: None for each in dead}
     while True:
-        left = tuple(each for each in find(access, namespace, wire) if each.uid in uids)
+        left = tuple(each for each in _listed(access, namespace, kinds, RUN_LABEL) if each in dead)
         if not left or time.monotonic() > until:
             return left
         time.sleep(_LOOK_S)
