@@ -88,7 +88,7 @@ def benchmark(
     adjusted = Adjustment.model_validate(adjustment or {})
     chosen, thresholds, keeper = adjusted.of(scenarios.find(scenario)), slas.load(sla), Lake(lake)
     chosen.require_within_limits()
-    thresholds.requirements_for(chosen)
+    requirements = thresholds.requirements_for(chosen)
     spoken = wires.find(wire)
     spoken.check(chosen)
     if run_id:
@@ -103,7 +103,7 @@ def benchmark(
             with course.phase("lease"):
                 tenure = leases.hold(course.run, lease_namespace, IfBusy(if_busy), holding)
             try:
-                measure(course, layout, tenure, thresholds.requirements_for(chosen))
+                measure(course, layout, tenure, requirements)
             except BaseException as error:
                 store(course.record(), lake)
                 conclude(course.record(), unjudged(f"the run was stopped: {error!r}"), lake)

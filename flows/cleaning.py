@@ -61,13 +61,12 @@ def clean(
 
 def as_json(done: Cleaning, *, cluster: str, dry_run: bool) -> dict[str, Any]:
     """Return what was found and what of it is left."""
-    kept = {each.uid for each in done.remaining}
     objects = [
         {
             "run_id": each.run_id,
             "kind": each.resource.kind,
             "name": each.name,
-            "removed": each.uid not in kept,
+            "removed": each not in done.remaining,
         }
         for each in done.found
     ]
@@ -84,10 +83,9 @@ def show(done: Cleaning, console: Console, *, cluster: str, dry_run: bool) -> No
     """Print what was found and what became of it."""
     if done.found:
         table = Table("run", "object", "", box=None, pad_edge=False)
-        kept = {each.uid for each in done.remaining}
         word = "would be removed" if dry_run else "still there"
         for each in done.found:
-            table.add_row(each.run_id, str(each), word if each.uid in kept else "removed")
+            table.add_row(each.run_id, str(each), word if each in done.remaining else "removed")
         console.print(table)
     else:
         console.print(f"No run has left anything on cluster {cluster}.", markup=False)

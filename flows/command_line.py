@@ -76,6 +76,10 @@ LakeAddress = Annotated[
         help="The lake: a folder, s3://… or gs://…; by default .netcadence/lake in the checkout.",
     ),
 ]
+Context = Annotated[str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
+]
 LeaseNamespace = Annotated[
     str,
     typer.Option(
@@ -134,9 +138,7 @@ def run(
         str | None,
         typer.Option(metavar="NAME", help="Context of the kubeconfig; by default its current one."),
     ] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
-    ] = None,
+    kubeconfig: Kubeconfig = None,
     cluster: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Keep the results under this name; by default the kubeconfig's."),
@@ -246,10 +248,8 @@ def plan(
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Look at the cluster on this machine, if it is up.")
     ] = False,
-    context: Annotated[str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.")] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
-    ] = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
     namespace: Annotated[str, typer.Option(metavar="NAME", help="Namespace of the workers.")] = "netcadence",
     client_node: ClientNode = None,
     server_node: ServerNode = None,
@@ -344,10 +344,8 @@ def clean(
     embedded: Annotated[
         bool, typer.Option("--embedded", help="The cluster on this machine that is up.")
     ] = False,
-    context: Annotated[str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.")] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
-    ] = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
     namespace: Annotated[
         str,
         typer.Option(

@@ -64,15 +64,15 @@ def report(done: Report) -> None:
 @task(name="report cleaning", cache_policy=NO_CACHE)
 def report_cleaning(done: Cleaning, cluster: str) -> None:
     """Leave what was removed from a cluster as an artifact: one series for each cluster."""
-    kept = {each.uid for each in done.remaining}
+    words = {True: "still there", False: "removed"}
     rows = [
-        {"run": each.run_id, "object": str(each), "now": "still there" if each.uid in kept else "removed"}
-        for each in done.found
+        {"run": each.run_id, "object": str(each), "now": words[each in done.remaining]} for each in done.found
     ]
+    left = len(done.remaining)
     create_table_artifact(
         rows,
         key=_key("housekeeping", cluster),
-        description=f"Of runs that live no longer: {len(rows) - len(kept)} removed, {len(kept)} still there",
+        description=f"Of runs that live no longer: {len(rows) - left} removed, {left} still there",
     )
 
 
