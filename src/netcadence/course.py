@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from netcadence import __version__, skew
 from netcadence.common_window import with_common_figures
+from netcadence.confidence import seed_of
 from netcadence.kube.collection import conclude
 from netcadence.kube.facts import ClusterFacts
 from netcadence.kube.observation import Observation
@@ -18,7 +19,7 @@ from netcadence.limit import with_limit
 from netcadence.outcome import outcome_of
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome, RunFacts, RunRecord
-from netcadence.repeats import repeated
+from netcadence.repeats import repeated, shuffled
 from netcadence.schedule import Schedule
 from netcadence_worker.contract import Reason, ReportedError, Role
 
@@ -74,14 +75,16 @@ class Course:
     def rounds(self, is_open: Callable[[RunRecord], bool]) -> Iterator[int]:
         """Yield the rounds to measure: those that are planned, and then of one more repeat at a time.
 
+        Each repeat has its rounds in an order of its own, so that what drifts meanwhile strikes no round more
+        than the others; the seed is that of the run's intervals.
+
         Args:
             is_open: Tells whether what was measured leaves a verdict open, so that a repeat may decide it.
         """
         begun, done, budget = time.monotonic(), 0, self.run.scenario.repeats
         while True:
-            planned = self.repeats * self._rounds_once
-            yield from range(done, planned)
-            done = planned
+            yield from self._order()[done * self._rounds_once :]
+            done = self.repeats
             if budget is None or self.repeats >= budget.at_most:
                 return
             if budget.most_s is not None and time.monotonic() - begun >= budget.most_s:
@@ -89,6 +92,13 @@ class Course:
             if not is_open(self.record()):
                 return
             self.repeats += 1
+
+    def _order(self) -> tuple[int, ...]:
+        once, scenario = range(self._rounds_once), self.run.scenario
+        if scenario.repeats is None:
+            return tuple(once)
+        places = shuffled(once, self.repeats, seed=seed_of(self.run.run_id))
+        return tuple(place + turn // len(once) * len(once) for turn, place in enumerate(places))
 
     @property
     def _rounds_once(self) -> int:

@@ -83,7 +83,7 @@ class _Netcadence:
         processors: Mapping[str, int],
         on_progress: Progress,
     ) -> Arming:
-        if pairs[0].round == 0:  # one clock for all rounds, so that the estimates of all of them go together
+        if not observation.requests:  # one clock for all rounds, so that the estimates of all go together
             dispatch.set_reference(run, pairs[0].client)
         return dispatch.arm(
             run,
