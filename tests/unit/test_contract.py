@@ -38,6 +38,7 @@ SPEC = {
     "serverPodName": "worker-b",
     "serverPodIP": "198.18.0.2",
     "port": 5001,
+    "target": {"address": "pair-0.netcadence.svc", "port": 30501},
     "protocol": "UDP",
     "tool": "iperf",
     "duration": 10,
@@ -50,6 +51,7 @@ SIDE = {
     "phase": "Succeeded",
     "podUID": "0b4e",
     "tool": {"name": "iperf", "version": "2.1.8"},
+    "target": "198.18.1.7",
     "armedAt": "2026-01-31T12:00:00.000001Z",
     "startedAt": "2026-01-31T12:00:01.000000Z",
     "endedAt": "2026-01-31T12:00:11.000000Z",
@@ -315,6 +317,14 @@ def test_a_result_carries_the_catalogue_s_unit():
         ({"extra": 1}, "extra"),
         ({"serverPodName": "worker-a"}, "the same pod"),
         ({"port": 5302}, "the worker's own"),
+        *[
+            ({"target": {"address": address, "port": 5001}}, "target.address")
+            for address in (
+                *("", "-s", "a b", "a_b", "a..b", "a.b.", "127.1", "0x7f000001", "010.0.0.1", "A", "a.1"),
+                *("169.254.169.254", "::ffff:127.0.0.1", "[fd00::1]", "a." * 127 + "a", "http://a"),
+            )
+        ],
+        ({"target": {"address": "a.b", "port": 80}}, "target.port"),
         *[
             ({"serverPodIP": address}, "no pod has")
             for address in ("::", "169.254.169.254", "fe80::1", "224.0.0.1", "::ffff:127.0.0.1")

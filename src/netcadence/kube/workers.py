@@ -184,6 +184,7 @@ def _container(template: WorkerTemplate) -> Object:
             _field("POD_NAMESPACE", "metadata.namespace"),
             _field("POD_UID", "metadata.uid"),
             _field("POD_IP", "status.podIP"),
+            _field("POD_IPS", "status.podIPs"),
             {"name": "NETCADENCE_WIRE", "value": "netcadence"},
             {"name": "NETCADENCE_TOOLS", "value": ",".join(template.tools)},
         ],

@@ -17,7 +17,8 @@ import netcadence_worker
 from netcadence_worker.admission import Admitted, Refused, admit
 from netcadence_worker.clusterloader_wire import as_contract
 from netcadence_worker.command import iperf_client, iperf_server, siege
-from netcadence_worker.contract import POD_LABEL_PREFIX, IperfOptions, Protocol, Reason, Role
+from netcadence_worker.contract import POD_LABEL_PREFIX, IperfOptions, Protocol, Reason, Role, is_name
+from netcadence_worker.destination import Destination
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - to be refused
 OWN = {"c": "198.18.0.1", "s": "198.18.0.2"}
@@ -30,6 +31,7 @@ NATIVE = {
     "serverPodName": "s",
     "serverPodIP": OWN["s"],
     "port": 5001,
+    "target": {"address": "198.18.1.7", "port": 30501},
     "protocol": "UDP",
     "tool": "iperf",
     "duration": 10,
@@ -113,23 +115,26 @@ def upstream(spec, name="network-test-0"):
 def require_harmless(request):
     """Let both pods of the request judge it; what one of them serves has to be a command line of ours."""
     for pod, role in (("c", Role.CLIENT), ("s", Role.SERVER)):
-        decision = admit(request, pod, OWN[pod])
+        decision = admit(request, pod, (OWN[pod],))
         if isinstance(decision, Refused):
             assert decision.failure.reason is Reason.REQUEST_REJECTED
             assert decision.failure.reported().message.isascii()
             continue
         assert isinstance(decision, Admitted)
         spec = decision.spec
-        address = ipaddress.ip_address(spec.server_pod_ip)
-        kinds = (address.is_loopback, address.is_unspecified, address.is_link_local, address.is_multicast)
-        assert not any(kinds)
-        assert role is Role.CLIENT or str(address) == OWN["s"]
+        target = spec.destination
+        addresses = [spec.server_pod_ip, *([] if is_name(target.address) else [target.address])]
+        for address in map(ipaddress.ip_address, addresses):
+            kinds = (address.is_loopback, address.is_unspecified, address.is_link_local, address.is_multicast)
+            assert not any(kinds)
+        assert role is Role.CLIENT or spec.server_pod_ip == OWN["s"]
         assert spec.pod_name(role) == pod
-        assert spec.port >= 1024
+        assert min(spec.port, target.port) >= 1024
+        to = Destination(addresses[-1], target.port, OWN[pod])
         if spec.protocol is Protocol.HTTP:
-            assert SIEGE_LINE.fullmatch("|".join(siege(spec)))
+            assert SIEGE_LINE.fullmatch("|".join(siege(spec, to)))
             continue
-        lines = iperf_client(spec, source=OWN[pod]), iperf_server(spec, address=spec.server_pod_ip)
+        lines = iperf_client(spec, to), iperf_server(spec, address=spec.server_pod_ip)
         assert all(IPERF_LINE.fullmatch("|".join(line)) for line in lines)
 
 
@@ -163,31 +168,33 @@ def test_a_request_over_the_loose_wire_is_refused_or_as_harmless(data):
 @pytest.mark.parametrize("name", ["a.b.c", "x" * 253])
 def test_a_request_of_any_name_is_served_over_the_loose_wire(name):
     """What a name may be there is no name of a run here, and does not have to be."""
-    assert isinstance(admit(upstream(UPSTREAM, name), "c", OWN["c"]), Admitted)
+    assert isinstance(admit(upstream(UPSTREAM, name), "c", (OWN["c"],)), Admitted)
 
 
 @pytest.mark.parametrize("start", [None, "soon", 0, -1, 10**18, 1e300])
 def test_a_start_that_cannot_be_is_refused_by_name(start):
     """The answer says which field was wrong."""
-    refused = admit(upstream(UPSTREAM | {"clientStartTimestamp": start}), "c", OWN["c"])
+    refused = admit(upstream(UPSTREAM | {"clientStartTimestamp": start}), "c", (OWN["c"],))
     assert isinstance(refused, Refused)
     assert "spec.clientStartTimestamp" in str(refused.failure)
 
 
 @pytest.mark.parametrize("address", ["198.18.0.9", "198.18.0.1", "fd00::2"])
-def test_a_server_listens_at_its_own_address_only(address):
+def test_a_server_listens_at_its_own_addresses_only(address):
     """Another pod's address is refused before anything is bound."""
-    refused = admit(native(NATIVE | {"serverPodIP": address}), "s", OWN["s"])
+    refused = admit(native(NATIVE | {"serverPodIP": address}), "s", (OWN["s"],))
     assert f"the address of this pod, the server, is {OWN['s']}" in str(refused.failure)
 
 
-@pytest.mark.parametrize("own", [None, "198.18.0.1"])
+@pytest.mark.parametrize("own", [(), ("198.18.0.1", "fd00::1")])
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1"])
 def test_loopback_is_refused_by_a_pod_that_has_another_address(address, own):
     """What listens on a pod's loopback is none of a request's business."""
+    target = {"target": {"address": address, "port": 5001}}
+    assert isinstance(admit(native(NATIVE | target), "c", own), Refused)
     assert isinstance(admit(native(NATIVE | {"serverPodIP": address}), "c", own), Refused)
     if ipaddress.ip_address(address).version == 4:
-        assert isinstance(admit(native(NATIVE | {"serverPodIP": address}), "c", "127.77.0.1"), Admitted)
+        assert isinstance(admit(native(NATIVE | {"serverPodIP": address}), "c", ("127.77.0.1",)), Admitted)
 
 
 def test_the_worker_knows_no_way_to_a_shell():

@@ -198,3 +198,22 @@ def test_client_that_was_let_in_does_not_knock_twice(path):
             connection.sendall(checked.message("answer"))
             assert connection.recv(100) == checked.message("confirm")
     assert client.result() is None
+
+
+def test_datagrams_led_astray_are_sent_from_another_port(path):
+    """Where nobody answers what comes from the first port, a second one is tried before time is up."""
+    checked = path(Protocol.UDP)
+    with checked.socket() as listener:
+        listener.settimeout(5)
+        listener.bind((checked.server, PORT))
+        client = Side(reach_server, checked)
+        _, first = listener.recvfrom(100)
+        second = first
+        while second == first:
+            _, second = listener.recvfrom(100)
+        listener.sendto(checked.message("answer"), first)
+        word = b""
+        while word != checked.message("confirm"):
+            word, sender = listener.recvfrom(100)
+        assert sender == first
+    assert client.result() is None

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from netcadence_worker.contract import POD_LABEL_PREFIX, Phase, Protocol, Reason, RequestSpec, Role, Tool
+from netcadence_worker.contract import (
+    POD_LABEL_PREFIX,
+    Phase,
+    Protocol,
+    Reason,
+    RequestSpec,
+    Role,
+    Tool,
+    is_name,
+)
 from netcadence_worker.failure import FailureError
 
 if TYPE_CHECKING:
@@ -40,11 +49,11 @@ class Refused:
     failure: FailureError
 
 
-def admit(request: Object, pod_name: str, pod_ip: str | None = None) -> Admitted | Refused | None:
+def admit(request: Object, pod_name: str, own_addresses: tuple[str, ...] = ()) -> Admitted | Refused | None:
     """Decide on a request that this process has not seen before.
 
     Args:
-        pod_ip: The pod's own address, where it is known.
+        own_addresses: Of the pod, where they are known.
 
     Returns:
         None for a request that is none of this pod's business, or finished, or going away.
@@ -65,7 +74,7 @@ def admit(request: Object, pod_name: str, pod_ip: str | None = None) -> Admitted
         spec = RequestSpec.model_validate(content)
     except ValidationError as error:
         return Refused(role, protocol, FailureError(Reason.REQUEST_REJECTED, _told(error)))
-    contradiction = _contradiction(spec, role, pod_name) or _misplaced(spec, role, pod_ip)
+    contradiction = _contradiction(spec, role, pod_name) or _misplaced(spec, role, own_addresses)
     if contradiction:
         return Refused(role, protocol, FailureError(Reason.REQUEST_REJECTED, contradiction))
     return Admitted(role, spec)
@@ -90,14 +99,25 @@ def _contradiction(spec: RequestSpec, role: Role, pod_name: str) -> str | None:
     return None
 
 
-def _misplaced(spec: RequestSpec, role: Role, pod_ip: str | None) -> str | None:
+def _misplaced(spec: RequestSpec, role: Role, own_addresses: tuple[str, ...]) -> str | None:
     """Say why an address is not the server's: nobody is to make a worker listen or knock elsewhere."""
-    server, own = (ipaddress.ip_address(text) if text else None for text in (spec.server_pod_ip, pod_ip))
-    if role is Role.SERVER and own is not None and server != own:
-        return f"spec.serverPodIP is {server}, but the address of this pod, the server, is {own}"
-    if server is not None and server.is_loopback and not (own is not None and own.is_loopback):
-        return f"spec.serverPodIP is {server}, which leads from each pod to itself"
+    server, own = spec.server_pod_ip, {ipaddress.ip_address(text) for text in own_addresses}
+    if role is Role.SERVER and own and ipaddress.ip_address(server) not in own:
+        return (
+            f"spec.serverPodIP is {server}, but the address of this pod, the server, is "
+            f"{' or '.join(own_addresses)}"
+        )
+    target = spec.destination.address
+    for field, address in (("serverPodIP", server), ("target.address", "" if is_name(target) else target)):
+        if address and leads_to_itself(address, own_addresses):
+            return f"spec.{field} is {address}, which leads from each pod to itself"
     return None
+
+
+def leads_to_itself(address: str, own_addresses: tuple[str, ...]) -> bool:
+    """Tell whether an address is a pod's own loopback, which is none of a request's business."""
+    own_is_loopback = any(ipaddress.ip_address(own).is_loopback for own in own_addresses)
+    return ipaddress.ip_address(address).is_loopback and not own_is_loopback
 
 
 def _told(error: ValidationError) -> str:

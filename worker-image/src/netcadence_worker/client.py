@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.command import iperf_client, siege
 from netcadence_worker.contract import Protocol, Reason
+from netcadence_worker.destination import find_destination
 from netcadence_worker.failure import FailureError
 from netcadence_worker.job import (
     TOOL_SLACK_S,
@@ -35,8 +36,11 @@ def take_client_part(job: Job) -> None:
     spec = job.spec
     version = tool_version(spec.tool)
     clock = job.read_clock()
-    reach_server(job.path, job.situation.bell, job.arm_until)
-    argv = siege(spec) if spec.protocol is Protocol.HTTP else iperf_client(spec, source=job.path.source)
+    destination = find_destination(spec, job.settings, job.situation.bell, job.arm_until)
+    job.report.heading_for(destination.address)
+    reach_server(job.path_to(destination), job.situation.bell, job.arm_until)
+    command = siege if spec.protocol is Protocol.HTTP else iperf_client
+    argv = command(spec, destination)
     with job.tool(argv, to_first_thread=True) as tool:
         job.report.armed(version, clock)
         start = job.await_start(tool)

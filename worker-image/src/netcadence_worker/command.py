@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import IperfOptions, Protocol, SiegeOptions
 
 if TYPE_CHECKING:
     from netcadence_worker.contract import RequestSpec
+    from netcadence_worker.destination import Destination
 
 #: What an HTTP request asks for.
 HTTP_PATH: Final = "/test"
@@ -41,27 +41,26 @@ def iperf_server(spec: RequestSpec, *, address: str | None) -> tuple[str, ...]:
     Args:
         address: Where to listen; None for all addresses.
     """
-    return ("iperf", "-s", *_iperf_common(spec), *(("-B", address) if address else ()))
+    bind = ("-B", address) if address else ()
+    common = _iperf_common(spec, spec.port, is_ipv6=":" in spec.server_pod_ip)
+    return ("iperf", "-s", *common, *bind)
 
 
-def iperf_client(spec: RequestSpec, *, source: str | None) -> tuple[str, ...]:
-    """Build the sending iperf.
-
-    Args:
-        source: Address to send from; None to leave it to the kernel.
-    """
+def iperf_client(spec: RequestSpec, destination: Destination) -> tuple[str, ...]:
+    """Build the sending iperf."""
     options = spec.options.iperf or IperfOptions()
     rate = ("-b", str(options.bandwidth)) if options.bandwidth is not None else ()
-    bind = ("-B", source) if source else ()
-    return ("iperf", "-c", spec.server_pod_ip, "-t", str(spec.duration), *_iperf_common(spec), *rate, *bind)
+    bind = ("-B", destination.source) if destination.source else ()
+    common = _iperf_common(spec, destination.port, is_ipv6=destination.is_ipv6)
+    return ("iperf", "-c", destination.address, "-t", str(spec.duration), *common, *rate, *bind)
 
 
-def _iperf_common(spec: RequestSpec) -> tuple[str, ...]:
+def _iperf_common(spec: RequestSpec, port: int, *, is_ipv6: bool) -> tuple[str, ...]:
     options = spec.options.iperf or IperfOptions()
-    words = ["-e", "-f", "K", "-i", "1", "-p", str(spec.port), "-P", str(spec.number_of_clients)]
+    words = ["-e", "-f", "K", "-i", "1", "-p", str(port), "-P", str(spec.number_of_clients)]
     if spec.protocol is Protocol.UDP:
         words += ["-u"]
-    if ipaddress.ip_address(spec.server_pod_ip).version == 6:  # noqa: PLR2004 - the protocol's name
+    if is_ipv6:
         words += ["-V"]
     if options.length is not None:
         words += ["-l", str(options.length)]
@@ -70,7 +69,7 @@ def _iperf_common(spec: RequestSpec) -> tuple[str, ...]:
     return tuple(words)
 
 
-def siege(spec: RequestSpec) -> tuple[str, ...]:
+def siege(spec: RequestSpec, destination: Destination) -> tuple[str, ...]:
     """Build the HTTP client.
 
     Siege 3 and 4.0 end at a whole second of theirs, so that `-t3S` runs for 2 to 3 s. One second more is
@@ -78,9 +77,10 @@ def siege(spec: RequestSpec) -> tuple[str, ...]:
     """
     delay_s = (spec.options.siege or SiegeOptions()).delay
     pace = f"-d{delay_s:.3f}" if delay_s >= _SIEGE_LEAST_DELAY_S else "-b"
-    return ("siege", http_url(spec), pace, f"-t{spec.duration + 1}S", f"-c{spec.number_of_clients}")
-
-
-def http_url(spec: RequestSpec) -> str:
-    host = f"[{spec.server_pod_ip}]" if ":" in spec.server_pod_ip else spec.server_pod_ip
-    return f"http://{host}:{spec.port}{HTTP_PATH}"
+    return (
+        "siege",
+        f"http://{destination.authority}{HTTP_PATH}",
+        pace,
+        f"-t{spec.duration + 1}S",
+        f"-c{spec.number_of_clients}",
+    )

@@ -157,6 +157,10 @@ class Reason(enum.StrEnum):
     RESULT_MISSING = "ResultMissing"
     #: The run was stopped by a person or its scheduler.
     INTERRUPTED = "Interrupted"
+    #: The name of the server's target leads to no address.
+    NAME_NOT_RESOLVED = "NameNotResolved"
+    #: The way to the server has no address, such as a Service that no load balancer was assigned to.
+    ADDRESS_MISSING = "AddressMissing"
 
 
 class Mark(enum.StrEnum):
@@ -189,7 +193,12 @@ PodUID = Annotated[str, Field(max_length=64, pattern=r"^[-0-9A-Za-z]*$")]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 
 
-def _pod_address(value: str) -> str:
+def pod_address(value: str) -> str:
+    """Return an address that a pod can have as its own.
+
+    Raises:
+        ValueError: It is none, or one that no pod has.
+    """
     address = ipaddress.ip_address(value)
     if (
         address.is_unspecified
@@ -207,7 +216,29 @@ def _pod_address(value: str) -> str:
 #: An address that a pod can have. Loopback is one on an embedded cluster without network namespaces; a worker
 #: that has another address of its own refuses it.
 PodIP = Annotated[
-    str, Field(min_length=2, max_length=45, pattern=r"^[0-9a-fA-F:.]+$"), AfterValidator(_pod_address)
+    str, Field(min_length=2, max_length=45, pattern=r"^[0-9a-fA-F:.]+$"), AfterValidator(pod_address)
+]
+
+
+#: Labels of letters, digits and hyphens; the last begins with a letter, so that no resolver takes the whole
+#: for an address in one of the spellings that only it knows.
+_DNS_NAME = r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?[.])*[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+
+
+def is_name(address: str) -> bool:
+    """Tell whether a target's address is a DNS name, and no IP address."""
+    return re.fullmatch(_DNS_NAME, address) is not None
+
+
+def _name_or_pod_address(value: str) -> str:
+    return value if is_name(value) else pod_address(value)
+
+
+#: Where a client may connect: an address as a pod's, or a DNS name.
+TargetAddress = Annotated[
+    str,
+    Field(min_length=1, max_length=253, pattern=rf"^([0-9a-fA-F:.]{{2,45}}|{_DNS_NAME})$"),
+    AfterValidator(_name_or_pod_address),
 ]
 #: A figure in whatever unit: far beyond what any metric of the catalogue takes, so that nothing true is lost.
 Figure = Annotated[float, Field(ge=-1e18, le=1e18, allow_inf_nan=False)]
@@ -249,6 +280,13 @@ TOOLS_OF: Final[dict[Protocol, frozenset[Tool]]] = {
 }
 
 
+class Target(Strict):
+    """Where a client connects, if not to its server's own address: a Service's, a node's, a name."""
+
+    address: TargetAddress
+    port: Port
+
+
 class RequestSpec(Strict):
     """What one pair is asked to measure."""
 
@@ -257,8 +295,12 @@ class RequestSpec(Strict):
     round: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     client_pod_name: PodName
     server_pod_name: PodName
+    #: Where the server listens.
     server_pod_ip: PodIP = Field(alias="serverPodIP")
     port: Port
+    #: Where the client connects; by default where the server listens. It has to lead to this server alone,
+    #: which the check of the path proves.
+    target: Target | None = None
     protocol: Protocol
     tool: Tool
     #: Seconds of traffic.
@@ -288,6 +330,11 @@ class RequestSpec(Strict):
         if self.port == OWN_PORTS[self.protocol]:
             raise ValueError(f"port {self.port} is the worker's own for {self.protocol}")
         return self
+
+    @property
+    def destination(self) -> Target:
+        """Where the client connects."""
+        return self.target or Target(address=self.server_pod_ip, port=self.port)
 
     def pod_name(self, role: Role) -> str:
         return self.client_pod_name if role is Role.CLIENT else self.server_pod_name
@@ -391,6 +438,8 @@ class SideStatus(Strict):
     #: When the tool really started, by this worker's own clock, taken just before it replaced its launcher.
     started_at: Instant | None = None
     ended_at: Instant | None = None
+    #: Of a client: the address that it connects to, its target's name resolved.
+    target: PodIP | None = None
     clock: ClockReading | None = None
     #: The same once the traffic is over, so that drift between the two can be corrected.
     clock_after: ClockReading | None = None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netcadence_worker.contract import RequestSpec
+    from netcadence_worker.destination import Destination
     from netcadence_worker.http_server import TrafficServers
     from netcadence_worker.report import Report
     from netcadence_worker.settings import Settings
@@ -82,9 +83,13 @@ class Job:
 
     @property
     def path(self) -> Path:
-        spec = self.spec
-        source = self.settings.source_for(spec.server_pod_ip)
-        return Path(self.uid, spec.protocol, spec.server_pod_ip, spec.port, source)
+        """Where the server listens."""
+        return Path(self.uid, self.spec.protocol, self.spec.server_pod_ip, self.spec.port)
+
+    def path_to(self, destination: Destination) -> Path:
+        """Where the client connects, as it is checked."""
+        protocol = self.spec.protocol
+        return Path(self.uid, protocol, destination.address, destination.port, destination.source)
 
     def read_clock_after(self) -> None:
         """Compare the clocks once more, now that the traffic is over, for the report."""

@@ -17,6 +17,7 @@ import http.client
 import ipaddress
 import json
 import os
+import select
 import socket
 import time
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Path:
 
     Attributes:
         uid: The request's, so that nobody else's hello is taken for this one's.
+        server: The server's own address, or on the client's side what leads there, such as a Service's.
         source: The client's address to send from; None leaves it to the kernel.
     """
 
@@ -205,14 +207,25 @@ def _try_stream(path: Path, bell: Bell, until: float) -> None:
 
 
 def _try_datagram(path: Path, bell: Bell, until: float) -> None:
-    with _connected(path, bell, until) as connection:
+    """Say hello until it is answered, now and then from another port.
+
+    What begins before the nodes know of a Service's address may be led astray as long as it comes from the
+    same port. An answer is heard at each of them.
+    """
+    with contextlib.ExitStack() as held:
+        asked: list[socket.socket] = []
+        renewal = 0.0
         while time.monotonic() < until:
-            connection.send(path.message("hello"))
-            if bell.wait(min(until, time.monotonic() + _RESEND_S), readable=[connection]):
-                if connection.recv(_LONGEST_MESSAGE) != path.message("answer"):
+            if time.monotonic() >= renewal:
+                asked.append(held.enter_context(_connected(path, bell, until)))
+                renewal = time.monotonic() + _ATTEMPT_S
+            asked[-1].send(path.message("hello"))
+            if bell.wait(min(until, time.monotonic() + _RESEND_S), readable=asked):
+                answered = next(each for each in asked if select.select([each], [], [], 0)[0])
+                if answered.recv(_LONGEST_MESSAGE) != path.message("answer"):
                     raise _UnexpectedAnswerError("something else answers there")
                 # Once only: a second one could arrive when iperf is there already.
-                connection.send(path.message("confirm"))
+                answered.send(path.message("confirm"))
                 return
     raise TimeoutError
 

@@ -60,6 +60,10 @@ class Report:
         self._change(phase=Phase.ARMED, tool=version, clock=clock, armed_at=datetime.now(UTC))
         self._publish(RequestStatus(phase=Phase.ARMED))
 
+    def heading_for(self, address: str) -> None:
+        """Keep where the client connects, for all reports that follow."""
+        self._change(target=address)
+
     def running(self, started_at: datetime | None) -> None:
         """Say that the traffic flows; a client adds when its tool started."""
         self._change(phase=Phase.RUNNING, started_at=started_at)

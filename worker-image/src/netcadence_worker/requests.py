@@ -85,7 +85,7 @@ class Requests:
         return [task for task in self._tasks.values() if task is not None]
 
     def _begin(self, obj: Object) -> Task | None:
-        decision = admit(obj, self._settings.pod_name, self._settings.pod_ip)
+        decision = admit(obj, self._settings.pod_name, self._settings.own_addresses)
         name = obj["metadata"]["name"]
         if isinstance(decision, Admitted) and len(self._open()) >= MOST_REQUESTS:
             full = FailureError(

@@ -40,6 +40,8 @@ class Settings(BaseModel):
     pod_uid: PodUID | None = Field(default=None, alias="POD_UID")
     #: Own address: servers listen on it, clients send from it. Without one, all addresses are used.
     pod_ip: PodIP | None = Field(default=None, alias="POD_IP")
+    #: All of them, where the pod has one of each family.
+    pod_ips: tuple[PodIP, ...] = Field(default=(), alias="POD_IPS")
     api_host: Annotated[str, Field(min_length=1)] = Field(alias="KUBERNETES_SERVICE_HOST")
     api_port: Annotated[int, Field(ge=1, le=65_535)] = Field(alias="KUBERNETES_SERVICE_PORT")
     #: Directory with `token`, `ca.crt` and `namespace`.
@@ -57,7 +59,7 @@ class Settings(BaseModel):
             return self.namespace == clusterloader.NAMESPACE
         return self.wire is WireName.CLUSTERLOADER
 
-    @field_validator("tools", mode="before")
+    @field_validator("tools", "pod_ips", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -80,12 +82,17 @@ class Settings(BaseModel):
             first = error.errors()[0]
             raise SettingsError(f"{first['loc'][0]}: {first['msg']} (given: {first['input']!r})") from error
 
+    @property
+    def own_addresses(self) -> tuple[str, ...]:
+        """The pod's addresses, its first before all; none where they are not known."""
+        first = (self.pod_ip,) if self.pod_ip else ()
+        return tuple(dict.fromkeys((*first, *self.pod_ips)))
+
     def source_for(self, destination: str) -> str | None:
         """Return the own address to send from to `destination`, or None to leave it to the kernel."""
-        if self.pod_ip is None:
-            return None
-        same_family = ipaddress.ip_address(self.pod_ip).version == ipaddress.ip_address(destination).version
-        return self.pod_ip if same_family else None
+        version = ipaddress.ip_address(destination).version
+        own = self.own_addresses
+        return next((each for each in own if ipaddress.ip_address(each).version == version), None)
 
 
 def _mounted_namespace(given: Mapping[str, str]) -> str:
