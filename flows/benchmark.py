@@ -3,10 +3,10 @@
     permissions ─▶ prepare ─▶ lease ─▶ deploy ─▶ ready ─▶ pair ─▶ arm ─▶ fire ─▶ collect ─▶ clean up
                                                                ─▶ store ─▶ judge ─▶ report
 
-A run begins when it has the cluster's lease. What stops it before that is an error, and leaves nothing in
-the lake; whatever stops it after that, what was measured until then is stored, and the cluster is cleaned. A
-breached SLA ends the flow in a Failed state that is named for it, so that automations can tell it from a
-crash.
+A run begins when it has the cluster's lease, or its turn under a lease that its caller holds, who has then
+prepared the cluster as well. What stops it before that is an error, and leaves nothing in the lake; whatever
+stops it after that, what was measured until then is stored, and the cluster is cleaned. A breached SLA ends
+the flow in a Failed state that is named for it, so that automations can tell it from a crash.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from netcadence.home import Home
 from netcadence.judgement import unjudged
 from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
-from netcadence.kube.lease import IfBusy, LeaseLostError, Tenure
+from netcadence.kube.lease import IfBusy, LeaseLostError
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run, new_run_id
 from netcadence.kube.workers import WorkersFailedError, WorkersLateError
 from netcadence.lake import Lake
 from netcadence.layout import Layout, lay_out
 from netcadence.pairing import PairingError
+from netcadence.scenario import Scenario
 from netcadence.sla import Requirement, is_open
 from netcadence_worker.contract import Reason
 from tasks import lease as leases
@@ -45,6 +46,7 @@ from tasks.collect import collect
 from tasks.deploy import deploy, prepare
 from tasks.dispatch import arm, fire
 from tasks.judge import judge, warm_up
+from tasks.lease import Tenancy
 from tasks.pair import facts, pair
 from tasks.ready import ready
 from tasks.report import Report, label, report, state_of
@@ -53,7 +55,7 @@ from tasks.store import conclude, store
 
 @flow(name="benchmark", flow_run_name="{scenario} {run_id}", validate_parameters=False)
 def benchmark(
-    scenario: str,
+    scenario: str | Scenario,
     *,
     adjustment: Adjustment | None = None,
     run_id: str = "",
@@ -65,12 +67,13 @@ def benchmark(
     if_busy: IfBusy = IfBusy.WAIT,
     lease_namespace: str = wires.DEFAULT_NAMESPACE,
     sla: Path = EXPECTATIONS,
+    requirements: Sequence[Requirement] | None = None,
     lake: str | None = None,
 ) -> State[Any]:
     """Measure, judge and keep one scenario.
 
     Args:
-        scenario: Name of a shipped scenario, or path of a YAML file.
+        scenario: Name of a shipped scenario, path of a YAML file, or a scenario itself.
         adjustment: Other nodes than the scenario's, or tighter limits.
         run_id: Identifier of the run; one that a run in the lake has is refused. Made up where it is empty.
         cluster: Name under which the results are kept; by default the kubeconfig's name of the cluster.
@@ -81,14 +84,17 @@ def benchmark(
         if_busy: What to do while another run has the cluster's lease: `wait` or `refuse`.
         lease_namespace: Where that lease is. Only runs that agree on it do not measure each other.
         sla: Thresholds.
+        requirements: What is asked instead of those thresholds.
         lake: Address of the lake; by default the one in the checkout's home.
     """
     home = Home.beside(CHECKOUT)
     lake = lake or str(home.lake)
     adjusted = Adjustment.model_validate(adjustment or {})
-    chosen, thresholds, keeper = adjusted.of(scenarios.find(scenario)), slas.load(sla), Lake(lake)
+    found = scenario if isinstance(scenario, Scenario) else scenarios.find(scenario)
+    chosen, keeper = adjusted.of(found), Lake(lake)
     chosen.require_within_limits()
-    requirements = thresholds.requirements_for(chosen)
+    if requirements is None:
+        requirements = slas.load(sla).requirements_for(chosen)
     spoken = wires.find(wire)
     spoken.check(chosen)
     if run_id:
@@ -97,13 +103,18 @@ def benchmark(
     place = spoken.place(namespace)
     course = Course.begin(Run(access, place, run_id or new_run_id(chosen.name), chosen, spoken))
     label(course.run)
-    layout = outset(course, lease_namespace)
+    tenancy = leases.of_caller()
+    if tenancy:
+        course.labels |= tenancy.labels
+    layout = outset(course, None if tenancy else lease_namespace)
     if layout:
         with ExitStack() as holding:
             with course.phase("lease"):
-                tenure = leases.hold(course.run, lease_namespace, IfBusy(if_busy), holding)
+                tenancy = tenancy or Tenancy(
+                    leases.hold(course.run, lease_namespace, IfBusy(if_busy), holding)
+                )
             try:
-                measure(course, layout, tenure, requirements)
+                measure(course, layout, tenancy, requirements)
             except BaseException as error:
                 store(course.record(), lake)
                 conclude(course.record(), unjudged(f"the run was stopped: {error!r}"), lake)
@@ -112,7 +123,7 @@ def benchmark(
     with course.phase("store"):
         store(record, lake)
     with course.phase("judge"):
-        verdict = judge(record, thresholds, home.root)
+        verdict = judge(record, requirements, home.root)
     record = course.record()
     conclude(record, verdict, lake)
     done = Report(record, verdict, keeper.url)
@@ -120,8 +131,11 @@ def benchmark(
     return state_of(done)
 
 
-def outset(course: Course, lease_namespace: str) -> Layout | None:
+def outset(course: Course, lease_namespace: str | None) -> Layout | None:
     """Look at the cluster and prepare it; where it cannot seat the pairs, that is a result.
+
+    Args:
+        lease_namespace: None where the caller has the lease, and has prepared the cluster.
 
     Returns:
         The nodes that pairs get, as far as the scenario asks for any; None where they cannot be had.
@@ -130,8 +144,9 @@ def outset(course: Course, lease_namespace: str) -> Layout | None:
         InvalidInputError: The nodes make no mesh, or one that could send more than the limits allow.
     """
     run = course.run
-    with course.phase("permissions"):
-        permissions.require(run, lease_namespace)
+    if lease_namespace is not None:
+        with course.phase("permissions"):
+            permissions.require(run, lease_namespace)
     try:
         with course.phase("lay out"):
             course.facts = facts(run)
@@ -141,12 +156,13 @@ def outset(course: Course, lease_namespace: str) -> Layout | None:
     except PairingError as error:
         course.hold(Reason.NOT_PAIRED, error)
         return None
-    with course.phase("prepare"):
-        prepare(run, MANIFESTS, lease_namespace)
+    if lease_namespace is not None:
+        with course.phase("prepare"):
+            prepare(run, MANIFESTS, lease_namespace)
     return layout
 
 
-def measure(course: Course, layout: Layout, tenure: Tenure, requirements: Sequence[Requirement]) -> None:
+def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequence[Requirement]) -> None:
     """Take a run from deployment to its last result; what goes wrong on the way is held in the course.
 
     Args:
@@ -162,9 +178,11 @@ def measure(course: Course, layout: Layout, tenure: Tenure, requirements: Sequen
         course.facts = course.facts.among({worker.node for worker in workers})
         with course.phase("pair"):
             course.once = pair(run, workers, layout)
-        with Observation(run, workers, guard=tenure.require) as course.observation:
+        with Observation(run, workers, guard=tenancy.require) as course.observation:
+            with course.phase("turn"):
+                tenancy.turn.begin()
             for round_ in course.rounds(lambda record: is_open(record, requirements)):
-                measure_round(course, round_, owner, tenure)
+                measure_round(course, round_, owner, tenancy)
     except WorkersFailedError as error:
         missing = Reason.TOOL_MISSING if Reason.TOOL_MISSING in str(error) else Reason.WORKER_NOT_READY
         course.hold(missing, error)
@@ -180,23 +198,25 @@ def measure(course: Course, layout: Layout, tenure: Tenure, requirements: Sequen
         course.hold(Reason.INTERRUPTED, "the run was stopped before this pair had a result")
         raise
     finally:
-        if (trouble := tenure.trouble) and not course.disturbance:
+        if (trouble := tenancy.trouble) and not course.disturbance:
             course.disturb(trouble)
+        with course.phase("turn"):
+            tenancy.turn.end()
         with course.phase("clean up"):
             clean_up(run)
 
 
-def measure_round(course: Course, round_: int, owner: dict[str, Any], tenure: Tenure) -> None:
+def measure_round(course: Course, round_: int, owner: dict[str, Any], tenancy: Tenancy) -> None:
     """Arm, fire and collect the pairs of one round, while the cluster is ours."""
     pairs, observation = course.pairs_of(round_), course.observation
     assert observation is not None  # noqa: S101 - opened by the caller; tells the type checker
-    tenure.require()
+    tenancy.require()
     with course.phase("arm"):
         processors = course.facts.processors if course.facts else {}
         arming = arm(course.run, pairs, owner, observation, processors)
     if not arming.armed:
         return
-    tenure.require()
+    tenancy.require()
     with course.phase("fire"):
         course.starts[round_] = fire(course.run, pairs, owner, arming, observation)
     warm_up(arming.lead_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from netcadence import judgement
 from netcadence.record import Judgement, RunRecord
-from netcadence.sla import Sla
+from netcadence.sla import Requirement
 from tasks.progress import listener
 
 #: Loading it takes seconds of processor time, which on one machine must not meet the start of the traffic.
@@ -30,7 +31,7 @@ def warm_up(lead_s: float) -> None:
 
 
 @task(name="judge", cache_policy=NO_CACHE)
-def judge(record: RunRecord, sla: Sla, home: Path) -> Judgement:
+def judge(record: RunRecord, requirements: Sequence[Requirement], home: Path) -> Judgement:
     """Return the verdict with its findings; Great Expectations' own results are kept below `home`."""
     listener().step("judging")
-    return judgement.judge(record, sla, home=home)
+    return judgement.judge(record, requirements, home=home)

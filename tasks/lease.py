@@ -2,14 +2,61 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from netcadence.kube.lease import IfBusy, Tenure, held
+from netcadence.floor import Turn
+from netcadence.kube.lease import IfBusy, LeaseLostError, Tenure, held
 from netcadence.kube.run import Run
 from tasks.progress import listener
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """The cluster, as a benchmark has it: for itself, or under a lease that its caller holds for several.
+
+    Attributes:
+        turn: When it may measure beside the others under that lease.
+        labels: What its run is marked with, for whoever called it.
+    """
+
+    tenure: Tenure
+    turn: Turn = field(default_factory=Turn.alone)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def trouble(self) -> LeaseLostError | None:
+        """Why the lease is not ours any more; None while it is."""
+        return self.tenure.trouble
+
+    def require(self) -> None:
+        """Raise if the cluster is not ours any more, or if all that has it is to end."""
+        self.turn.require()
+        self.tenure.require()
+
+
+_CALLERS: Final[ContextVar[Tenancy | None]] = ContextVar("tenancy", default=None)
+
+
+@contextmanager
+def under(tenancy: Tenancy) -> Iterator[None]:
+    """Let a benchmark that is called within have the cluster by the caller's lease."""
+    token = _CALLERS.set(tenancy)
+    try:
+        yield
+    finally:
+        _CALLERS.reset(token)
+
+
+def of_caller() -> Tenancy | None:
+    """Return what the caller of this benchmark has the cluster by; None where it has to take it itself."""
+    return _CALLERS.get()
 
 
 @task(name="lease", cache_policy=NO_CACHE)

@@ -37,6 +37,7 @@ class Course:
         trouble: Why the run could not go on, for the pairs that have no reason of their own.
         disturbance: What stands against all that was measured; empty while nothing does.
         phases_s: Seconds that each step took.
+        labels: What the run is marked with beside what it is.
     """
 
     run: Run
@@ -49,6 +50,7 @@ class Course:
     disturbance: str = ""
     phases_s: dict[str, float] = field(default_factory=dict)
     repeats: int = 1
+    labels: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, run: Run) -> Course:
@@ -171,7 +173,7 @@ class Course:
             netcadence_version=__version__,
             mtu=min(mtus.values(), default=None),
             nodes=tuple(replace(node, mtu=mtus.get(node.name)) for node in cluster.nodes) if cluster else (),
-            labels={"wire": self.run.wire.name},
+            labels={"wire": self.run.wire.name} | self.labels,
             disturbance=self.disturbance,
             tells_starts=self.run.wire.tells_starts,
             phases_s={name: round(seconds, 4) for name, seconds in self.phases_s.items()},

@@ -9,35 +9,31 @@ Great Expectations takes seconds to import, so that it is imported only once `ju
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from netcadence.judgement.library import preload
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
-from netcadence.scenario import Scenario
-from netcadence.sla import Sla
+from netcadence.sla import Requirement
 
 __all__ = ["judge", "preload", "unjudged"]
 
 
-def judge(record: RunRecord, sla: Sla, *, home: Path) -> Judgement:
+def judge(record: RunRecord, requirements: Sequence[Requirement], *, home: Path) -> Judgement:
     """Judge a run, and keep the evidence in `home`/gx/<run id>.
 
     Args:
         record: The run, with an outcome for each planned pair.
-        sla: Thresholds, of which those for the run's scenario are applied.
+        requirements: What is asked of the run's scenario; `Sla.requirements_for` returns a file's.
         home: Folder under which suites, results and the Data Docs page are kept. Judging a run again
             replaces its page. Runs do not touch each other's files, so that judging never slows down with
             their number.
 
     Returns:
         INVALID where the data suite fails or nothing is asked; else FAIL where a requirement is missed; else
-        PASS. The findings hold every expectation, those of the data suite first.
-
-    Raises:
-        InvalidInputError: The thresholds for exactly this scenario ask for what it cannot yield; asking
-            `sla.requirements_for` before the run finds that out in time.
+        PASS. The findings hold every expectation: those of the data suite, then one for each requirement, in
+        their order.
     """
-    requirements = sla.requirements_for(Scenario.model_validate_json(record.facts.config))
     preload()
     from netcadence.judgement import bench  # noqa: PLC0415 - imports Great Expectations
 
