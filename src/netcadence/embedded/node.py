@@ -16,6 +16,9 @@ from netcadence.embedded.pod_status import with_times
 VERSION: Final = "v1.36.0-netcadence"
 #: Says on each node how its pods are joined: `namespaces` or `loopback`.
 NETWORK_ANNOTATION: Final = "netcadence.io/network"
+#: Says on each node which of `services`, `policies` and `dns` its network really does, joined by commas.
+#: What is not named has objects in the API all the same, but no effect: whoever tests it finds out here.
+FEATURES_ANNOTATION: Final = "netcadence.io/network-features"
 _HEARTBEAT_S: Final = 10.0
 _UNREACHABLE: Final = "node.kubernetes.io/unreachable"
 
@@ -121,7 +124,11 @@ class Node:
             "topology.kubernetes.io/zone": settings.zone(self.name),
             "topology.kubernetes.io/region": "embedded",
         }
-        metadata = {"name": self.name, "labels": labels, "annotations": {NETWORK_ANNOTATION: network.kind}}
+        annotations = {
+            NETWORK_ANNOTATION: network.kind,
+            FEATURES_ANNOTATION: ",".join(sorted(network.features)),
+        }
+        metadata = {"name": self.name, "labels": labels, "annotations": annotations}
         self._services.store.create("nodes", {"metadata": metadata, "spec": {}})
         addresses = [{"type": "InternalIP", "address": ip} for ip in network.node_ips(self.name)]
         capacity = _capacity(settings.max_pods)

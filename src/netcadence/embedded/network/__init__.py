@@ -11,10 +11,13 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.settings import NetworkChoice, NetworkKind
+
+#: What a network may offer beside joining pods: it serves Services, enforces NetworkPolicies, resolves names.
+NetworkFeature = Literal["services", "policies", "dns"]
 
 _CAP_NET_ADMIN: Final = 12
 _CAP_SYS_ADMIN: Final = 21
@@ -44,6 +47,11 @@ class Network(Protocol):
 
     @property
     def kind(self) -> NetworkKind: ...
+
+    @property
+    def features(self) -> frozenset[NetworkFeature]:
+        """What is really done here; objects that ask for the rest are stored and have no effect."""
+        ...
 
     @property
     def api_addresses(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 198.18.0.0/15 is set aside for network benchmarks (RFC 2544), so that it collides with nothing real. A slot
 is a /20 of it; the same offsets in 127.18.0.0/15 serve clusters without namespaces, and in
 fd00:198:18:<slot>::/64 the pods' IPv6 addresses. Offset 1 is the API server's, 10 and up the nodes', 256 and
-up the pods'.
+up the pods', 3072 and up the cluster addresses of Services, 3584 and up those of load balancers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ PREFIX_V6: Final = 64
 API_OFFSET: Final = 1
 _FIRST_NODE: Final = 10
 _FIRST_POD: Final = 256
-_LAST_POD: Final = 2 ** (32 - PREFIX) - 2
+_LAST_POD: Final = 3_071
+_SERVICES: Final = (3_072, 23)
+_LOAD_BALANCERS: Final = (3_584, 24)
+
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,20 @@ class Slot:
 
     def ipv6(self, offset: int) -> str:
         return str(BLOCK_V6[(self.number << (128 - PREFIX_V6)) + offset])
+
+    def service_ranges(self) -> tuple[Subnet, Subnet]:
+        """Return where Services have their cluster addresses, by family."""
+        return self._ranges(*_SERVICES)
+
+    def load_balancer_ranges(self) -> tuple[Subnet, Subnet]:
+        """Return the pool of load balancers' addresses, by family."""
+        return self._ranges(*_LOAD_BALANCERS)
+
+    def _ranges(self, offset: int, prefix: int) -> tuple[Subnet, Subnet]:
+        return (
+            ipaddress.IPv4Network(f"{self.ipv4(offset)}/{prefix}"),
+            ipaddress.IPv6Network(f"{self.ipv6(offset)}/{prefix + 96}"),
+        )
 
     def loopback(self, offset: int) -> str:
         return str(LOOPBACK_BLOCK[self.number * 2 ** (32 - PREFIX) + offset])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 
 from netcadence.embedded.errors import EmbeddedClusterError
-from netcadence.embedded.network import Attachment
+from netcadence.embedded.network import Attachment, NetworkFeature
 from netcadence.embedded.network.addresses import PodOffsets, Slot
 from netcadence.embedded.settings import NetworkKind
 
@@ -25,6 +25,10 @@ class LoopbackNetwork:
     @property
     def kind(self) -> NetworkKind:
         return "loopback"
+
+    @property
+    def features(self) -> frozenset[NetworkFeature]:
+        return frozenset()  # a packet between two loopback addresses crosses nothing that could be told apart
 
     @property
     def api_addresses(self) -> tuple[str, ...]:

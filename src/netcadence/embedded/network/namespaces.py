@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from netcadence.embedded.errors import EmbeddedClusterError
-from netcadence.embedded.network import Attachment, neighbours
+from netcadence.embedded.network import Attachment, NetworkFeature, neighbours
 from netcadence.embedded.network.addresses import (
     API_OFFSET,
     BLOCK,
@@ -58,10 +58,15 @@ class NamespaceNetwork:
         self._offsets = PodOffsets()
         self._fabric = f"nc-{slot.number}-fabric"
         self._ipv6 = _ipv6_is_on()
+        self._features: set[NetworkFeature] = set()
 
     @property
     def kind(self) -> NetworkKind:
         return "namespaces"
+
+    @property
+    def features(self) -> frozenset[NetworkFeature]:
+        return frozenset(self._features)
 
     @property
     def api_addresses(self) -> tuple[str, ...]:
