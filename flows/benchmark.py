@@ -1,7 +1,7 @@
 """Flow `benchmark`: one scenario on one cluster, from deployment to verdict.
 
-    permissions ─▶ prepare ─▶ lease ─▶ deploy ─▶ ready ─▶ pair ─▶ arm ─▶ fire ─▶ collect ─▶ clean up
-                                                               ─▶ store ─▶ judge ─▶ report
+    permissions ─▶ prepare ─▶ lease ─▶ deploy ─▶ ready ─▶ pair ─▶ path ─▶ arm ─▶ fire ─▶ collect
+                                                   ─▶ clean up ─▶ store ─▶ judge ─▶ report
 
 A run begins when it has the cluster's lease, or its turn under a lease that its caller holds, who has then
 prepared the cluster as well. What stops it before that is an error, and leaves nothing in the lake; whatever
@@ -38,6 +38,7 @@ from netcadence.layout import Layout, lay_out
 from netcadence.pairing import PairingError
 from netcadence.scenario import Scenario
 from netcadence.sla import Requirement, is_open
+from netcadence.traffic_path import AddressMissingError
 from netcadence_worker.contract import Reason
 from tasks import lease as leases
 from tasks import permissions
@@ -48,6 +49,7 @@ from tasks.dispatch import arm, fire
 from tasks.judge import judge, warm_up
 from tasks.lease import Tenancy
 from tasks.pair import facts, pair
+from tasks.path import path
 from tasks.ready import ready
 from tasks.report import Report, label, report, state_of
 from tasks.store import conclude, store
@@ -178,6 +180,8 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
         course.facts = course.facts.among({worker.node for worker in workers})
         with course.phase("pair"):
             course.once = pair(run, workers, layout)
+        with course.phase("path"):
+            course.once = path(run, course.once, owner, course.facts)
         with Observation(run, workers, guard=tenancy.require) as course.observation:
             with course.phase("turn"):
                 tenancy.turn.begin()
@@ -190,6 +194,8 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
         course.hold(Reason.WORKER_NOT_READY, error)
     except PairingError as error:
         course.hold(Reason.NOT_PAIRED, error)
+    except AddressMissingError as error:
+        course.hold(Reason.ADDRESS_MISSING, error)
     except LeaseLostError as error:
         course.disturb(error)
     except NetcadenceError as error:

@@ -33,6 +33,7 @@ from netcadence.kube.wire import DEFAULT_NAMESPACE
 from netcadence.pairing import Placement
 from netcadence.report import plan_as_json
 from netcadence.schedule import Shape
+from netcadence.traffic_path import IPFamily, TrafficPath
 
 #: Paragraphs that begin with \b keep their lines.
 _HELP = """Synchronized network benchmarks between pods of a Kubernetes cluster, judged and remembered.
@@ -106,6 +107,18 @@ PlacementOption = Annotated[
     Placement | None,
     typer.Option("--placement", metavar="WHERE", help="cross-node, same-node, cross-zone or any."),
 ]
+PathOption = Annotated[
+    TrafficPath | None,
+    typer.Option(
+        "--path",
+        metavar="WAY",
+        help="Where clients connect: pod-ip, cluster-ip, node-port, load-balancer, dns or host-network.",
+    ),
+]
+FamilyOption = Annotated[
+    IPFamily | None,
+    typer.Option("--ip-family", metavar="FAMILY", help="ipv4 or ipv6; by default the first one of the pods."),
+]
 PairBandwidth = Annotated[
     str | None,
     typer.Option(
@@ -175,6 +188,8 @@ def run(
     server_node: ServerNode = None,
     node_selector: NodeSelector = None,
     placement: PlacementOption = None,
+    path: PathOption = None,
+    ip_family: FamilyOption = None,
     max_pair_bandwidth: PairBandwidth = None,
     max_total_bandwidth: TotalBandwidth = None,
     max_total_bytes: TotalBytes = None,
@@ -205,6 +220,8 @@ def run(
         server_node=server_node,
         node_selector=node_selector,
         placement=placement,
+        path=path,
+        ip_family=ip_family,
         max_pair_bits_per_s=max_pair_bandwidth,
         max_total_bits_per_s=max_total_bandwidth,
         max_total_bytes=max_total_bytes,
@@ -255,6 +272,8 @@ def plan(
     server_node: ServerNode = None,
     node_selector: NodeSelector = None,
     placement: PlacementOption = None,
+    path: PathOption = None,
+    ip_family: FamilyOption = None,
     max_pair_bandwidth: PairBandwidth = None,
     max_total_bandwidth: TotalBandwidth = None,
     max_total_bytes: TotalBytes = None,
@@ -271,6 +290,8 @@ def plan(
         server_node=server_node,
         node_selector=node_selector,
         placement=placement,
+        path=path,
+        ip_family=ip_family,
         max_pair_bits_per_s=max_pair_bandwidth,
         max_total_bits_per_s=max_total_bandwidth,
         max_total_bytes=max_total_bytes,

@@ -19,6 +19,11 @@ def pair(run: Run, workers: tuple[WorkerPod, ...], layout: Layout) -> tuple[Pair
     """Return the plan: every pair of every round."""
     scenario = run.scenario
     listener().step(f"pairing {counted(len(workers), 'worker')}")
+    if scenario.external:
+        outside = WorkerPod(
+            scenario.external.name, uid="", ip=scenario.external.address, node=scenario.external.name
+        )
+        return pairing.towards(workers, outside, layout.schedule, base_port=scenario.port, name=scenario.name)
     if layout.places:
         return pairing.seat(
             workers, layout.places, layout.schedule, base_port=scenario.port, name=scenario.name

@@ -21,4 +21,5 @@ from tasks.retry import if_transient
 def require(run: Run, lease_namespace: str) -> None:
     """Make sure that the identity in use may do all that the run will do."""
     listener().step("asking for permissions")
-    permissions.require(run.access, run.namespace, permissions.needed(run.wire, lease_namespace))
+    wanted = permissions.needed(run.wire, lease_namespace, run.scenario.path)
+    permissions.require(run.access, run.namespace, wanted)

@@ -12,6 +12,7 @@ from netcadence.budget import Limits
 from netcadence.errors import InvalidInputError
 from netcadence.pairing import Placement
 from netcadence.scenario import Scenario
+from netcadence.traffic_path import IPFamily, TrafficPath
 
 
 class Adjustment(BaseModel):
@@ -29,6 +30,8 @@ class Adjustment(BaseModel):
     server_node: str | None = None
     node_selector: dict[str, str] = {}
     placement: Placement | None = None
+    path: TrafficPath | None = None
+    ip_family: IPFamily | None = None
     max_pair_bits_per_s: Amount | None = None
     max_total_bits_per_s: Amount | None = None
     max_total_bytes: Amount | None = None
@@ -62,8 +65,9 @@ class Adjustment(BaseModel):
             nodes["selector"] = nodes.get("selector", {}) | self.node_selector
         if self.node_selector or self.client_node:
             changes["nodes"] = nodes
-        if self.placement:
-            changes["placement"] = self.placement
+        for field in ("placement", "path", "ip_family"):
+            if (wanted := getattr(self, field)) is not None:
+                changes[field] = wanted
         limits = {name: value for name in Limits.model_fields if (value := getattr(self, name)) is not None}
         if limits:
             changes["limits"] = scenario.limits.model_dump() | limits

@@ -21,6 +21,7 @@ from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome, RunFacts, RunRecord
 from netcadence.repeats import repeated, shuffled
 from netcadence.schedule import Schedule
+from netcadence.traffic_path import IPFamily
 from netcadence_worker.contract import Reason, ReportedError, Role
 
 _NOBODY = WorkerPod(name="", uid="", ip="", node="")
@@ -150,6 +151,11 @@ class Course:
                     mtus[worker.node] = min(mtu, mtus.get(worker.node, mtu))
         return mtus
 
+    def _ip_family(self) -> str:
+        """Return the family of the addresses that servers listen at; of the first, for all are alike."""
+        asked, server = self.run.scenario.ip_family, self.once[0].server
+        return asked or (IPFamily.of(server.ip) if server.ip else "")
+
     def _facts(self) -> RunFacts:
         scenario, cluster, mtus = self.run.scenario, self.facts, self._mtus()
         return RunFacts(
@@ -175,6 +181,8 @@ class Course:
             nodes=tuple(replace(node, mtu=mtus.get(node.name)) for node in cluster.nodes) if cluster else (),
             labels={"wire": self.run.wire.name} | self.labels,
             disturbance=self.disturbance,
+            path=scenario.path.value,
+            ip_family=self._ip_family(),
             tells_starts=self.run.wire.tells_starts,
             phases_s={name: round(seconds, 4) for name, seconds in self.phases_s.items()},
         )

@@ -90,30 +90,36 @@ def forecast(scenario: Scenario, *, namespace: str, sites: Sequence[Site] | None
     return Forecast(
         scenario=scenario,
         schedule=schedule,
-        makings=_makings(schedule, scenario.most_repeats, namespace, len(layout.groups) if layout else 1),
+        makings=_makings(scenario, schedule, namespace, len(layout.groups) if layout else 1),
         links=_links(scenario, layout, sites or ()) if layout else None,
-        certain=bool(layout and layout.places),
+        certain=bool(layout and (layout.places or scenario.external)),
         traffic_s=scenario.traffic_of(schedule).seconds,
         at_most_s=scenario.worker.ready_timeout_s
+        + (scenario.address_timeout_s if scenario.path.has_service else 0)
         + len(schedule.rounds) * scenario.most_repeats * round_s
         + _CLEAN_UP_S,
         refusals=tuple(refusals),
     )
 
 
-def _makings(schedule: Schedule, repeats: int, namespace: str, groups: int) -> tuple[Making, ...]:
+def _makings(scenario: Scenario, schedule: Schedule, namespace: str, groups: int) -> tuple[Making, ...]:
+    workers = schedule.workers - (1 if scenario.external else 0)
+    servers = {match.server for matches in schedule.rounds for match in matches}
     return (
         Making("CustomResourceDefinition", 2, "", stays=True),
         Making("Namespace", 1, "", stays=True),
         *(Making(kind, 1, namespace, stays=True) for kind in ("ServiceAccount", "Role", "RoleBinding")),
         Making("NetworkTestRun", 1, namespace),
         Making("Deployment", groups, namespace),
-        Making("Pod", schedule.workers, namespace),
-        Making("NetworkTestRequest", schedule.pairs * repeats, namespace),
+        Making("Pod", workers, namespace),
+        *([Making("Service", len(servers), namespace)] if scenario.path.has_service else []),
+        Making("NetworkTestRequest", schedule.pairs * scenario.most_repeats, namespace),
     )
 
 
 def _links(scenario: Scenario, layout: Layout, sites: Sequence[Site]) -> tuple[Link, ...]:
+    if scenario.external:
+        return ()
     found = layout.node_pairs() or Counter(_spread(scenario, sites))
     return tuple(Link(client, server, pairs) for (client, server), pairs in sorted(found.items()))
 

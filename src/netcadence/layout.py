@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import Final
 
@@ -19,6 +19,7 @@ from netcadence.errors import InvalidInputError
 from netcadence.nodes import NodePair, Nodes, Pool, Site, Toleration
 from netcadence.pairing import PairingError, Placement, demand
 from netcadence.schedule import Mesh, Ratio, Schedule
+from netcadence.traffic_path import TrafficPath
 from netcadence.words import counted
 from netcadence_worker.contract import MOST_PAIRS, MOST_ROUNDS
 
@@ -65,6 +66,11 @@ class Layout:
             found |= Counter((self.places[match.client], self.places[match.server]) for match in matches)
         return found
 
+    def one_by_one(self) -> Layout:
+        """Return the same with each worker in a group of its own, whose label no other has."""
+        groups = (Group(1, group.where) for group in self.groups for _ in range(group.workers))
+        return replace(self, groups=tuple(groups))
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -74,6 +80,7 @@ class Wish:
         name: Whose wish it is, for an error's text, such as the scenario's name.
         ratio: How many clients and servers.
         tolerations: Taints of nodes that the workers do not mind.
+        path: Where clients connect; it decides how many workers a node takes, and which are made together.
     """
 
     name: str
@@ -81,6 +88,7 @@ class Wish:
     placement: Placement
     nodes: Nodes
     tolerations: tuple[Toleration, ...] = ()
+    path: TrafficPath = TrafficPath.POD_IP
 
     @property
     def pairs(self) -> int:
@@ -100,6 +108,7 @@ class MeshWish:
     mesh: Mesh
     nodes: Pool
     tolerations: tuple[Toleration, ...] = ()
+    path: TrafficPath = TrafficPath.POD_IP
 
 
 def lay_out(wish: Wish | MeshWish, sites: Sequence[Site]) -> Layout:
@@ -113,8 +122,25 @@ def lay_out(wish: Wish | MeshWish, sites: Sequence[Site]) -> Layout:
         MeshError: The nodes make no mesh, or more of it than a run can hold.
     """
     known = sorted((site.facing(wish.tolerations) for site in sites), key=lambda site: site.name)
-    if isinstance(wish, MeshWish):
-        return _mesh(wish, known)
+    if wish.path is TrafficPath.HOST_NETWORK:
+        known = [replace(site, room=min(1, 1 if site.room is None else site.room)) for site in known]
+    try:
+        layout = _mesh(wish, known) if isinstance(wish, MeshWish) else _ratio(wish, known)
+    except PairingError as error:
+        if wish.path is not TrafficPath.HOST_NETWORK:
+            raise
+        raise PairingError(
+            f"{error}; path host-network puts one worker a node, for they share its ports"
+        ) from error
+    return layout.one_by_one() if wish.path.has_service else layout
+
+
+def _ratio(wish: Wish, known: Sequence[Site]) -> Layout:
+    anywhere = Pool(**wish.nodes.model_dump(include=set(Pool.model_fields)))
+    if wish.path is TrafficPath.EXTERNAL:
+        inside = replace(wish, ratio=replace(wish.ratio, servers=0), placement=Placement.ANY)
+        _require_nodes(inside, known)
+        return Layout((Group(inside.workers, anywhere),), wish.ratio.schedule)
     open_ = [site for site in known if not site.closed]
     spread = wish.placement in (Placement.CROSS_NODE, Placement.ANY) and not wish.nodes.has_pools
     if wish.nodes.pairs:
@@ -123,7 +149,6 @@ def lay_out(wish: Wish | MeshWish, sites: Sequence[Site]) -> Layout:
         places = _uneven(wish, known, *_candidates(wish, known))
     elif spread:
         _require_nodes(wish, known)
-        anywhere = Pool(**wish.nodes.model_dump(include=set(Pool.model_fields)))
         return Layout((Group(wish.workers, anywhere),), wish.ratio.schedule)
     else:
         places = _places(wish.ratio, _seats(wish, known, *_candidates(wish, known)))

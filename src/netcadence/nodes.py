@@ -86,6 +86,7 @@ class Site:
         room: Pods that it takes altogether; None where it does not say.
         closed: Why no worker can be put there now, such as `cordoned`; empty where one can.
         taints: What keeps pods away that do not tolerate it.
+        addresses: By which the cluster's other machines reach it, the first one first.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Site:
     room: int | None = None
     closed: str = ""
     taints: tuple[Taint, ...] = ()
+    addresses: tuple[str, ...] = ()
 
     def facing(self, tolerations: Sequence[Toleration]) -> Site:
         """Return the node as it is for pods that tolerate this: closed where a taint keeps them away."""

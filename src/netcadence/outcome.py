@@ -74,6 +74,7 @@ def outcome_of(
         start_offset_s=start_offset_s(client, start),
         outputs={role: output for role in Role if (output := status.side(role).output)},
         clock_after=client.clock_after,
+        target_ip=client.target,
         usage={role: usage for role in Role if (usage := status.side(role).usage)},
     )
 

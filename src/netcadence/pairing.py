@@ -132,7 +132,40 @@ def seat(
             f"there {'is' if there == 1 else 'are'} {there} on them: {', '.join(lacking)}"
         )
     free = {node: iter(pods_there) for node, pods_there in by_node.items()}
-    workers = [next(free[node]) for node in places]
+    return _scheduled([next(free[node]) for node in places], schedule, base_port=base_port)
+
+
+def towards(
+    pods: Sequence[WorkerPod],
+    server: WorkerPod,
+    schedule: Schedule,
+    *,
+    base_port: int,
+    name: str = "the run",
+) -> tuple[Pair, ...]:
+    """Return a pair for each match of each round, of a client that is there and the one server of them all.
+
+    The plan depends on the set of pods alone, not on their order.
+
+    Args:
+        pods: Ready workers; more than needed is fine.
+        server: One that is not of the cluster; the schedule has it last.
+        base_port: Port of the first pair; the others are at the ports that follow.
+        name: What is planned, for the error's text.
+
+    Raises:
+        PairingError: There are fewer pods than clients; never are fewer pairs returned.
+    """
+    clients, wanted = sorted(set(pods)), schedule.workers - 1
+    if len(clients) < wanted:
+        raise PairingError(
+            f"{name} needs {counted(wanted, 'worker')}; there are {len(clients)}: "
+            f"{counted(wanted - len(clients), 'worker')} missing"
+        )
+    return _scheduled([*clients[:wanted], server], schedule, base_port=base_port)
+
+
+def _scheduled(workers: Sequence[WorkerPod], schedule: Schedule, *, base_port: int) -> tuple[Pair, ...]:
     matches = ((round_, match) for round_, matches in enumerate(schedule.rounds) for match in matches)
     return tuple(
         Pair(index, workers[match.client], workers[match.server], base_port + match.turn, round_)

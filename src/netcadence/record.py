@@ -11,6 +11,7 @@ from datetime import datetime
 
 from netcadence.confidence import ConfidenceInterval
 from netcadence.pair import Pair
+from netcadence.traffic_path import TrafficPath
 from netcadence_worker.contract import (
     ClockReading,
     Interval,
@@ -36,6 +37,7 @@ class PairOutcome:
         clock_after: As `clock`, once the traffic was over.
         usage: What each side's machine did meanwhile, where that could be seen.
         beside: Figures of that, and of the time in which all pairs sent; not every pair need have them.
+        target_ip: The address that the client connected to, a name resolved.
         limit: What limited the pair, as `netcadence.limit` says it; empty where that cannot be told.
     """
 
@@ -54,6 +56,7 @@ class PairOutcome:
     usage: dict[Role, ResourceUsage] = field(default_factory=dict)
     beside: tuple[Result, ...] = ()
     limit: str = ""
+    target_ip: str | None = None
 
     def __post_init__(self) -> None:
         if bool(self.results) == (self.error is not None):
@@ -112,6 +115,8 @@ class RunFacts:
         mtu: The least that the run's nodes have, in bytes.
         config_hash: SHA-256 of `config`, so that like is compared with like.
         rounds_of_repeat: Rounds in each repeat of the scenario; 0 where it is measured once.
+        path: Where clients connect, as the scenario says it.
+        ip_family: At which of their addresses servers listen; empty where no pair was made.
         warm_up_repeats: So many of the first repeats are kept and not judged.
         disturbance: Why nothing that was measured counts, such as another run beside this one; or empty.
     """
@@ -140,6 +145,8 @@ class RunFacts:
     disturbance: str = ""
     rounds_of_repeat: int = 0
     warm_up_repeats: int = 0
+    path: str = TrafficPath.POD_IP.value
+    ip_family: str = ""
 
     @property
     def is_repeated(self) -> bool:

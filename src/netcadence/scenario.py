@@ -20,6 +20,7 @@ from netcadence.nodes import Nodes
 from netcadence.pairing import Demand, Placement
 from netcadence.repeats import Repeats
 from netcadence.schedule import Mesh, Ratio, Schedule, Shape
+from netcadence.traffic_path import External, IPFamily, TrafficPath
 from netcadence.words import counted
 from netcadence.worker_pod import WorkerResources
 from netcadence_worker.contract import (
@@ -36,6 +37,9 @@ from netcadence_worker.contract import (
 
 _SUFFIXES: Final = (".yaml", ".yml")
 _HIGHEST_PORT: Final = 65_535
+#: A load balancer for each node, and one server for all of them, make no mesh.
+_PATHS_OF_RATIOS: Final = (TrafficPath.LOAD_BALANCER, TrafficPath.EXTERNAL)
+_PLACEMENTS_OUTSIDE: Final = (Placement.CROSS_NODE, Placement.ANY)
 
 
 class _Strict(BaseModel):
@@ -52,7 +56,7 @@ def _as_many_as_node_pairs(data: Mapping[str, Any]) -> int:
 
 
 def _as_many_as_clients(data: Mapping[str, Any]) -> int:
-    return int(data.get("clients", 1))
+    return 1 if data.get("path") is TrafficPath.EXTERNAL else int(data.get("clients", 1))
 
 
 class Scenario(_Strict):
@@ -62,14 +66,18 @@ class Scenario(_Strict):
         name: Identifier in results, SLA files and on the command line, such as `tcp-50:50`.
         title: A few words for a list.
         purpose: What the figures tell, for a person who chooses.
+        path: Where a client connects to reach its server; by default at the server pod's own address.
+        ip_family: Which of its addresses a server listens at; by default the first one that its pod has.
+        external: The server of all pairs, where that is a machine outside of the cluster.
+        address_timeout_s: Seconds within which each Service has to have an address.
         nodes: Which nodes the pods may be on; by default all.
         shape: `ratio`, of clients to servers; or `mesh`: a pod on each of the nodes, and each node measured
             with each other in both directions, in rounds in which no node is in two pairs.
         degree: In a mesh, with how many others each node is measured; by default all.
         clients: Client pods. By default 1, or as many as `nodes.pairs` lists.
-        servers: Server pods; by default as many. Where they are not, there are as many pairs as there are of
-            the more numerous side, dealt out in turn to the other's: each client has a server, and each
-            server a client.
+        servers: Server pods; by default as many, or one where that is outside of the cluster. Where they are
+            not as many, there are as many pairs as there are of the more numerous side, dealt out in turn to
+            the other's: each client has a server, and each server a client.
         rounds: How often the same pairs measure, one time after another; in a mesh, how often all do.
         repeats: How often all rounds are measured anew, so that verdicts rest on intervals; by default once.
         duration_s: Seconds of traffic in a round.
@@ -89,6 +97,10 @@ class Scenario(_Strict):
     purpose: Annotated[str, Field(max_length=500)] = ""
     protocol: Protocol
     tool: Tool
+    path: TrafficPath = TrafficPath.POD_IP
+    ip_family: IPFamily | None = None
+    external: External | None = None
+    address_timeout_s: Annotated[int, Field(ge=1, le=3_600)] = 120
     nodes: Nodes = Nodes()
     shape: Shape = Shape.RATIO
     degree: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -181,6 +193,44 @@ class Scenario(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _path_fits(self) -> Self:
+        outside = self.path is TrafficPath.EXTERNAL
+        if outside != (self.external is not None):
+            message = (
+                "is missing; allowed with path external: name and address of a worker outside of the cluster"
+                if outside
+                else f"is for path external; allowed with path {self.path}: none"
+            )
+            raise document.RefusalError("external", None, message)
+        if self.external and self.ip_family not in (None, IPFamily.of(self.external.address)):
+            allowed = f"allowed: {IPFamily.of(self.external.address)}, the family of external.address"
+            raise document.RefusalError("ip_family", self.ip_family, f"does not fit; {allowed}")
+        ways = ", ".join(path for path in TrafficPath if path not in _PATHS_OF_RATIOS)
+        if self.shape is Shape.MESH and self.path in _PATHS_OF_RATIOS:
+            raise document.RefusalError(
+                "path", self.path.value, f"is for shape ratio; allowed in a mesh: {ways}"
+            )
+        if self.path is TrafficPath.HOST_NETWORK and self.placement is Placement.SAME_NODE:
+            message = "needs two pods in the network of one node, where their ports are the same ones"
+            allowed = "allowed with path host-network: cross-node, cross-zone, any"
+            raise document.RefusalError("placement", self.placement.value, f"{message}; {allowed}")
+        if outside:
+            self._require_one_server()
+        return self
+
+    def _require_one_server(self) -> None:
+        """Refuse what a run whose server is outside of the cluster has no place for."""
+        wanted = (
+            ("servers", self.servers, self.servers == 1, "1, the machine that external names"),
+            ("placement", self.placement.value, self.placement in _PLACEMENTS_OUTSIDE, "cross-node, any"),
+            ("nodes", None, not (self.nodes.pairs or self.nodes.has_pools), "selector, zones, names"),
+        )
+        for field, value, fits, allowed in wanted:
+            if not fits:
+                message = f"is about a server inside of the cluster; allowed with path external: {allowed}"
+                raise document.RefusalError(field, value, message)
+
+    @model_validator(mode="after")
     def _workers_can_serve(self) -> Self:
         most = MOST_REQUESTS * min(self.clients, self.servers)
         if self.pairs > most:
@@ -239,14 +289,16 @@ class Scenario(_Strict):
     @property
     def demand(self) -> Demand:
         """Workers and nodes that have to be there, at least."""
+        if self.external:
+            return Demand(workers=self.clients, nodes=1)
         return pairing.demand(self.schedule.workers, self.placement)
 
     @property
     def wish(self) -> Wish | MeshWish:
         """What is wanted of the cluster's nodes."""
         if isinstance(self.form, Mesh):
-            return MeshWish(self.name, self.form, self.nodes, self.worker.tolerations)
-        return Wish(self.name, self.form, self.placement, self.nodes, self.worker.tolerations)
+            return MeshWish(self.name, self.form, self.nodes, self.worker.tolerations, self.path)
+        return Wish(self.name, self.form, self.placement, self.nodes, self.worker.tolerations, self.path)
 
     @property
     def traffic(self) -> Traffic:

@@ -16,6 +16,7 @@ from netcadence.nodes import Nodes
 from netcadence.pairing import Placement
 from netcadence.scenario import Scenario
 from netcadence.schedule import Shape
+from netcadence.traffic_path import TrafficPath
 from netcadence_worker.clusterloader import SIEGE_DELAY_S, TOOL_OF, UpstreamSpec, UpstreamStatus
 from netcadence_worker.contract import (
     HTTP_PORT,
@@ -53,6 +54,8 @@ def check(scenario: Scenario) -> None:
             scenario.servers == scenario.clients,
             f"{scenario.clients}, as many as clients, for its worker serves one request only",
         ),
+        ("path", scenario.path.value, scenario.path is TrafficPath.POD_IP, "pod-ip"),
+        ("ip_family", scenario.ip_family, scenario.ip_family is None, "none, for it is the cluster's first"),
         ("rounds", scenario.rounds, scenario.rounds == 1, "1, for its worker serves one test only"),
         ("repeats", "given", scenario.repeats is None, "none, for the same reason"),
         ("streams", scenario.streams, scenario.streams == 1, "1"),

@@ -47,6 +47,13 @@ def state(measure, write_scenario, orchestrator):
 
 
 @pytest.fixture(scope="module")
+def over_services(measure, write_scenario, orchestrator):
+    """The final state of a run by a path over Services."""
+    scenario = write_scenario("tcp-1:1", path="dns", arm_timeout_s=1)
+    return measure(scenario, on=SimpleNamespace(kubeconfig=orchestrator))
+
+
+@pytest.fixture(scope="module")
 def tenancy(namespace, orchestrator, used_by, until):
     """The lease taken, renewed and given back by the account, as `netcadence.kube.lease` does it."""
     with contextlib.closing(Access.connect(kubeconfig=orchestrator)) as access:
@@ -76,11 +83,9 @@ def test_a_run_under_the_orchestrators_own_account_passes(state):
     assert state.result(raise_on_failure=False).judgement.verdict is Verdict.PASS
 
 
+@pytest.mark.usefixtures("state", "over_services", "tenancy")
 @pytest.mark.parametrize("account", [ORCHESTRATOR, WORKER])
-def test_each_right_that_is_granted_is_used_and_each_that_is_used_is_granted(
-    account, granted, used_by, state, tenancy
-):
-    del state, tenancy
+def test_each_right_that_is_granted_is_used_and_each_that_is_used_is_granted(account, granted, used_by):
     rights = granted(f"{account.removeprefix('netcadence-')}.yaml")
     assert used_by(account) == {
         (verb, resource, is_namespaced) for verb, resource, is_namespaced, _ in rights

@@ -69,7 +69,13 @@ class _Netcadence:
         owner = dispatch.create_run(run)
         for number, group in enumerate(layout.groups):
             workers.deploy(
-                run, replicas=group.workers, template=template, owner=owner, where=group.where, group=number
+                run,
+                replicas=group.workers,
+                template=template,
+                owner=owner,
+                where=group.where,
+                group=number,
+                is_placed=bool(layout.places),
             )
         return owner
 

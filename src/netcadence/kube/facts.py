@@ -97,6 +97,11 @@ def _site(node: Object) -> Site:
         room=_whole(quantity.parse(node.get("status", {}).get("allocatable", {}).get("pods"))),
         closed=_why_closed(node),
         taints=tuple(_taint(each) for each in node.get("spec", {}).get("taints") or ()),
+        addresses=tuple(
+            each["address"]
+            for each in node.get("status", {}).get("addresses") or ()
+            if each["type"] == "InternalIP"
+        ),
     )
 
 

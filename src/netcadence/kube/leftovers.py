@@ -10,7 +10,7 @@ from typing import Final
 from netcadence.kube import lease
 from netcadence.kube.access import Access
 from netcadence.kube.lease import ClusterBusyError
-from netcadence.kube.resource import CRD, DEPLOYMENT, POD, RUN, Resource
+from netcadence.kube.resource import CRD, DEPLOYMENT, POD, RUN, SERVICE, Resource
 from netcadence.kube.run import Run
 from netcadence.kube.wire import Wire
 from netcadence_worker.contract import RUN_LABEL
@@ -53,13 +53,14 @@ class Cleaning:
 
 def of(run: Run) -> tuple[Leftover, ...]:
     """Return what is still there of a run."""
-    return find(run.access, run.namespace, run.wire, run_id=run.run_id)
+    kinds = _kinds(run.access, run.wire, with_services=run.scenario.path.has_service)
+    return _listed(run.access, run.namespace, kinds, run.selector)
 
 
 def find(access: Access, namespace: str, wire: Wire, *, run_id: str = "") -> tuple[Leftover, ...]:
     """Return the objects of one run, or of all runs, in a namespace."""
     selector = f"{RUN_LABEL}={run_id}" if run_id else RUN_LABEL
-    return _listed(access, namespace, _kinds(access, wire), selector)
+    return _listed(access, namespace, _kinds(access, wire, with_services=RUN in wire.resources), selector)
 
 
 def clean(
@@ -108,10 +109,10 @@ def clean(
     return Cleaning(alive, dead, remaining, lease_of)
 
 
-def _kinds(access: Access, wire: Wire) -> tuple[Resource, ...]:
+def _kinds(access: Access, wire: Wire, *, with_services: bool) -> tuple[Resource, ...]:
     """Return the kinds of what a run makes, as far as the cluster knows them."""
     own = (each for each in wire.resources if access.find(CRD, f"{each.plural}.{each.group}"))
-    return (DEPLOYMENT, *own, POD)
+    return (DEPLOYMENT, *own, *((SERVICE,) if with_services else ()), POD)
 
 
 def _listed(access: Access, namespace: str, kinds: Iterable[Resource], selector: str) -> tuple[Leftover, ...]:

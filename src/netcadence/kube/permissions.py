@@ -22,12 +22,14 @@ from netcadence.kube.resource import (
     ROLE,
     ROLE_BINDING,
     RUN,
+    SERVICE,
     SERVICE_ACCOUNT,
     UPSTREAM_REQUEST,
     Resource,
 )
 from netcadence.kube.wire import Wire
 from netcadence.kube.workers import WORKER
+from netcadence.traffic_path import TrafficPath
 from netcadence_worker import clusterloader
 
 #: What a person types who may grant rights.
@@ -76,8 +78,10 @@ def _permissions(resource: Resource, *verbs: str, names: Iterable[str] = ("",)) 
 
 #: What holding the lease takes, and looking whether its holder lives.
 _LEASE: Final = tuple(_permissions(LEASE, "create", "get", "patch", "delete"))
-#: Exactly what `deployments/kubernetes/orchestrator.yaml` grants.
-NEEDED: Final = (
+#: What a path over Services takes.
+NEEDED_SERVICES: Final = tuple(_permissions(SERVICE, "create", "list"))
+#: What every run takes.
+_ALWAYS: Final = (
     *_permissions(CRD, "get", names=(f"{REQUEST.plural}.{REQUEST.group}", f"{RUN.plural}.{RUN.group}")),
     *_permissions(NAMESPACE, "get"),
     *_permissions(SERVICE_ACCOUNT, "get", names=(WORKER,)),
@@ -90,6 +94,8 @@ NEEDED: Final = (
     *_permissions(POD, "list", "watch"),
     *_LEASE,
 )
+#: Exactly what `deployments/kubernetes/orchestrator.yaml` grants.
+NEEDED: Final = (*_ALWAYS, *NEEDED_SERVICES)
 #: What a run needs that speaks ClusterLoader2's wire, in the namespace that this wire is bound to.
 NEEDED_UPSTREAM: Final = (
     *_permissions(CRD, "get", names=(f"{UPSTREAM_REQUEST.plural}.{UPSTREAM_REQUEST.group}",)),
@@ -104,9 +110,11 @@ NEEDED_UPSTREAM: Final = (
 )
 
 
-def needed(wire: Wire, lease_namespace: str) -> tuple[Permission, ...]:
+def needed(wire: Wire, lease_namespace: str, path: TrafficPath) -> tuple[Permission, ...]:
     """Return what a run has to be allowed to do that speaks `wire`, and holds the lease of a namespace."""
-    wanted = NEEDED if RUN in wire.resources else NEEDED_UPSTREAM
+    wanted = _ALWAYS if RUN in wire.resources else NEEDED_UPSTREAM
+    if path.has_service:
+        wanted = (*wanted, *NEEDED_SERVICES)
     return tuple(
         replace(each, namespace=lease_namespace) if each.resource == LEASE else each for each in wanted
     )

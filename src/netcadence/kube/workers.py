@@ -70,14 +70,17 @@ def deploy(
     owner: Object,
     where: Pool = Pool(),  # noqa: B008 - frozen
     group: int = 0,
+    is_placed: bool = True,
 ) -> None:
     """Create a Deployment of a run's workers, owned by the run's own object.
 
     Args:
         where: Nodes that the workers may be on.
         group: Number of the Deployment in the run, from 0.
+        is_placed: Whether it was decided where all the run's workers go; otherwise the scheduler spreads
+            them, whatever Deployment they are of.
     """
-    body = deployment(run, replicas, template, owner, where=where, group=group)
+    body = deployment(run, replicas, template, owner, where=where, group=group, is_placed=is_placed)
     run.access.create(DEPLOYMENT, body, run.namespace)
 
 
@@ -89,9 +92,12 @@ def deployment(
     *,
     where: Pool = Pool(),  # noqa: B008 - frozen
     group: int = 0,
+    is_placed: bool = True,
 ) -> Object:
     """Build that Deployment."""
-    labels = {NAME_LABEL: WORKER, RUN_LABEL: run.run_id, GROUP_LABEL: str(group)}
+    of_run = {NAME_LABEL: WORKER, RUN_LABEL: run.run_id}
+    labels = of_run | {GROUP_LABEL: str(group)}
+    pod_spec = _pod_spec(labels if is_placed else of_run, template, where)
     return {
         "apiVersion": DEPLOYMENT.api_version,
         "kind": DEPLOYMENT.kind,
@@ -99,7 +105,7 @@ def deployment(
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": _pod_spec(labels, template, where)},
+            "template": {"metadata": {"labels": labels}, "spec": pod_spec},
         },
     }
 
@@ -318,14 +324,17 @@ def why_hopeless(pod: Object) -> str:
 
 
 def _worker(pod: Object, zones: Mapping[str, str]) -> WorkerPod:
-    node = pod["spec"]["nodeName"]
+    node, metadata, status = pod["spec"]["nodeName"], pod["metadata"], pod["status"]
     return WorkerPod(
-        name=pod["metadata"]["name"],
-        uid=pod["metadata"]["uid"],
-        ip=pod["status"]["podIP"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        ip=status["podIP"],
         node=node,
         zone=zones.get(node, ""),
         restarts=restarts(pod),
+        ips=tuple(each["ip"] for each in status.get("podIPs") or ()),
+        group=metadata.get("labels", {}).get(GROUP_LABEL, ""),
+        on_host=bool(pod["spec"].get("hostNetwork")),
     )
 
 

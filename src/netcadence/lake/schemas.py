@@ -86,6 +86,11 @@ _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
         pa.field("limit", _TEXT),
         pa.field("clock_offset_after_s", pa.float64()),
         pa.field("clock_uncertainty_after_s", pa.float64()),
+        # Since version 3: the way, where it led, and to which address a name was resolved.
+        pa.field("path", _TEXT),
+        pa.field("target", _TEXT),
+        pa.field("target_ip", _TEXT),
+        pa.field("target_port", pa.int32()),
     ),
     # Since version 3: what others have measured, where they published statistics over the pairs only.
     "summaries": (
@@ -168,6 +173,9 @@ _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
         pa.field("config", _TEXT),
         pa.field("config_hash", _TEXT),
         pa.field("docs", _TEXT),
+        # Since version 3.
+        pa.field("path", _TEXT),
+        pa.field("ip_family", _TEXT),
     ),
 }
 

@@ -11,7 +11,9 @@ import pyarrow as pa
 from netcadence.foreign import ForeignFigure, ForeignRun
 from netcadence.lake.schemas import FILE_SCHEMAS
 from netcadence.lake.tool_output import ToolOutput, unpack
+from netcadence.pair import WorkerPod
 from netcadence.record import Finding, Judgement, PairOutcome, RunFacts, RunRecord
+from netcadence.traffic_path import IPFamily
 from netcadence_worker.contract import Role
 from netcadence_worker.metrics import METRICS
 
@@ -75,11 +77,11 @@ def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
         "client_pod": client.name,
         "client_node": client.node,
         "client_zone": client.zone,
-        "client_ip": client.ip,
+        "client_ip": _address(client, facts),
         "server_pod": server.name,
         "server_node": server.node,
         "server_zone": server.zone,
-        "server_ip": server.ip,
+        "server_ip": _address(server, facts),
         "port": pair.port,
         "protocol": facts.protocol,
         "marks": outcome.marks,
@@ -88,7 +90,11 @@ def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
         "start_offset_s": outcome.start_offset_s,
         "repeat": facts.repeat_of(pair.round),
         "limit": outcome.limit or None,
+        "path": facts.path,
+        "target_ip": outcome.target_ip,
     }
+    if pair.target:
+        row |= {"target": pair.target.address, "target_port": pair.target.port}
     if outcome.error:
         row |= {"error_reason": outcome.error.reason, "error_message": outcome.error.message}
     if outcome.clock:
@@ -103,6 +109,11 @@ def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
             "clock_uncertainty_after_s": outcome.clock_after.uncertainty,
         }
     return row
+
+
+def _address(worker: WorkerPod, facts: RunFacts) -> str:
+    """Return the address of a worker that traffic was to come from or go to."""
+    return next((ip for ip in worker.ips if IPFamily.of(ip) == facts.ip_family), worker.ip)
 
 
 def _long(name: str, pairs: pa.Table, rows: Sequence[int], figures: Mapping[str, Any]) -> pa.Table:

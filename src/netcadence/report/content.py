@@ -13,6 +13,7 @@ from netcadence.record import Finding, Judgement, PairOutcome, RunRecord, Verdic
 from netcadence.report import mesh
 from netcadence.report.figures import figure, limit
 from netcadence.statistics import PERC50
+from netcadence.traffic_path import IPFamily, TrafficPath
 from netcadence.words import counted
 from netcadence_worker.contract import Mark, Reason
 from netcadence_worker.metrics import METRICS
@@ -123,7 +124,12 @@ def _setup(record: RunRecord) -> str:
     facts = record.facts
     tools = {f"{tool.name} {tool.version}" for outcome in record.outcomes for tool in outcome.tools.values()}
     where = facts.cluster if facts.network in ("", "kubernetes") else f"{facts.cluster} ({facts.network})"
-    return " · ".join((where, ", ".join(sorted(tools)) or facts.tool, f"{facts.duration_s} s"))
+    parts = [where, ", ".join(sorted(tools)) or facts.tool, f"{facts.duration_s} s"]
+    if facts.path != TrafficPath.POD_IP:
+        parts.append(f"by {facts.path}")
+    if facts.ip_family == IPFamily.IPV6:
+        parts.append(IPFamily.IPV6.spelled)
+    return " · ".join(parts)
 
 
 def _certainty(record: RunRecord, judgement: Judgement) -> Iterator[Note]:

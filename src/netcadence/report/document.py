@@ -16,12 +16,12 @@ from netcadence.report.mesh import as_values
 def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
     """Return a run and its verdict as a document.
 
-    Keys: `run_id`, `cluster`, `scenario`, `protocol`, `tool`, `network`, `started_at` and `ended_at`
-    (RFC 3339, UTC), `duration_s`, `verdict`, `pairs` (planned, measured), `skew_ms` (p50, p99, max, bound;
-    null where nothing was measured), `mesh` (pairs and nodes; null for other runs), `findings`, `errors`
-    (one a failed pair), `marks` (pairs by mark), `limits` (pairs by what limited them), `phases_s`,
-    `config_hash`, `data_docs`. What is no number is null, as is the `interval` of a finding (low, high,
-    level, repeats, pairs, seed) where it was measured once.
+    Keys: `run_id`, `cluster`, `scenario`, `protocol`, `tool`, `network`, `path`, `ip_family` (null where no
+    pair was made), `started_at` and `ended_at` (RFC 3339, UTC), `duration_s`, `verdict`, `pairs` (planned,
+    measured), `skew_ms` (p50, p99, max, bound; null where nothing was measured), `mesh` (pairs and nodes;
+    null for other runs), `findings`, `errors` (one a failed pair), `marks` (pairs by mark), `limits` (pairs
+    by what limited them), `phases_s`, `config_hash`, `data_docs`. What is no number is null, as is the
+    `interval` of a finding (low, high, level, repeats, pairs, seed) where it was measured once.
     """
     facts, skew, split = record.facts, record.skew, blame.of_mesh(record)
     return {
@@ -31,6 +31,8 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
         "protocol": facts.protocol,
         "tool": facts.tool,
         "network": facts.network,
+        "path": facts.path,
+        "ip_family": facts.ip_family or None,
         "started_at": _instant(facts.started_at),
         "ended_at": _instant(facts.ended_at),
         "duration_s": facts.duration_s,

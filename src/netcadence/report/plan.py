@@ -11,6 +11,7 @@ from rich.text import Text
 
 from netcadence.amount import in_words
 from netcadence.forecast import Forecast, Making
+from netcadence.scenario import Scenario
 from netcadence.schedule import Shape
 from netcadence.words import counted
 
@@ -46,6 +47,8 @@ def plan_as_json(plan: Forecast) -> dict[str, Any]:
         "pairs": plan.schedule.at_once,
         "rounds": len(plan.schedule.rounds),
         "placement": scenario.placement.value,
+        "path": scenario.path.value,
+        "ip_family": scenario.ip_family,
         "nodes": scenario.nodes.model_dump(mode="json"),
         "objects": [
             {"kind": each.kind, "count": each.count, "namespace": each.namespace or None, "stays": each.stays}
@@ -73,6 +76,7 @@ def _summary(plan: Forecast) -> Table:
     grid.add_row("scenario", Text(f"{scenario.name}", style="bold"))
     least = "" if scenario.shape is Shape.RATIO or plan.links else " or more, as there are nodes"
     grid.add_row("measures", f"{scenario.protocol} by {scenario.tool}, {at_once}{rounds}{least}")
+    grid.add_row("goes by", _way(scenario))
     grid.add_row("makes", _made([each for each in plan.makings if not each.stays]))
     grid.add_row("keeps", _made([each for each in plan.makings if each.stays]) + ", where they are missing")
     demand = scenario.demand
@@ -85,6 +89,12 @@ def _summary(plan: Forecast) -> Table:
     grid.add_row("sends", _traffic(plan))
     grid.add_row("takes", f"{_time(plan.traffic_s)} of traffic; over within {_time(plan.at_most_s)}")
     return grid
+
+
+def _way(scenario: Scenario) -> str:
+    family = f" over {scenario.ip_family.spelled}" if scenario.ip_family else ""
+    outside = f" {scenario.external.address}, worker {scenario.external.name}" if scenario.external else ""
+    return f"{scenario.path}{outside}{family}"
 
 
 def _made(makings: list[Making]) -> str:

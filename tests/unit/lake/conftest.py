@@ -32,6 +32,7 @@ from netcadence_worker.contract import (
     ReportedError,
     Result,
     Role,
+    Target,
     Tool,
     ToolVersion,
 )
@@ -49,7 +50,7 @@ def pair_of(index: int) -> Pair:
     server = WorkerPod(
         f"w-{2 * index + 1}", f"uid-{2 * index + 1}", f"198.18.1.{index + 1}", "node-b", "zone-2"
     )
-    return Pair(index, client, server, 5001)
+    return Pair(index, client, server, 5001, target=Target(address=f"s{index}.bench.svc", port=30_501))
 
 
 def measured(index: int) -> PairOutcome:
@@ -74,6 +75,7 @@ def measured(index: int) -> PairOutcome:
         clock=ClockReading(reference="w-0", offset=-0.002, uncertainty=0.0001),
         clock_after=ClockReading(reference="w-0", offset=-0.001, uncertainty=0.0002),
         limit="network-limited",
+        target_ip="198.18.8.1",
         start_offset_s=0.001 * index,
         outputs={role: packed(printed) for role in Role},
     )
@@ -112,6 +114,8 @@ def make_record():
             phases_s={"deploy": 0.5, "measure": 5.1},
             labels={"purpose": "nightly"},
             rounds_of_repeat=1,
+            path="node-port",
+            ip_family="ipv4",
         )
         return RunRecord(replace(facts, **changes), outcomes, Skew(p50_ms=0.5, p99_ms=1.5, max_ms=2.0))
 
