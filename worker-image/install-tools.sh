@@ -13,6 +13,7 @@ if [ "$(id -u)" = 0 ]; then
     need ip iproute2
     need tc iproute2
     need nsenter util-linux
+    need nft nftables
 fi
 [ -n "$missing" ] || exit 0
 

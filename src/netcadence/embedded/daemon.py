@@ -15,6 +15,7 @@ from netcadence.embedded import leftovers
 from netcadence.embedded.api.access import ADMINISTRATORS, Tokens, identity_of_user, service_account_user
 from netcadence.embedded.api.rbac import RoleAuthorizer, grant_what_everybody_may
 from netcadence.embedded.api.server import ApiServer
+from netcadence.embedded.api.service_addresses import ServiceRanges
 from netcadence.embedded.api.store import ApiError, Object, Store
 from netcadence.embedded.controllers import run_controllers
 from netcadence.embedded.credentials import Certificates, issue_certificates, kubeconfig, new_token
@@ -28,6 +29,7 @@ from netcadence.embedded.node import Node
 from netcadence.embedded.operations import Operations
 from netcadence.embedded.pod import NodeServices
 from netcadence.embedded.processes import ProcessIdentity
+from netcadence.embedded.proxy import Proxy
 from netcadence.embedded.scheduler import Scheduler
 from netcadence.embedded.service_accounts import ServiceAccountFiles
 from netcadence.embedded.settings import Settings
@@ -72,6 +74,8 @@ class Daemon:
             raise EmbeddedClusterError("pods are started by setpriv (package util-linux); it is not on PATH")
         async with contextlib.AsyncExitStack() as stack:
             network = await self._open_network(stack)
+            self._store.service_ranges = ServiceRanges(network.service_ranges)
+            proxy = Proxy(self._store, network)
             certificates = self._issue_certificates(network)
             sockets = self._bind(stack, network)
             port = sockets[0].getsockname()[1]
@@ -84,6 +88,7 @@ class Daemon:
             async with asyncio.TaskGroup() as group:
                 activities = [node.run() for node in self._nodes.values()]
                 activities.append(Scheduler(self._store, self._recorder).run())
+                activities.append(proxy.run())
                 tasks = [group.create_task(each) for each in activities]
                 _log.info("up at %s, network %s", url, network.kind)
                 announce()

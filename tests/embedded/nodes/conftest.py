@@ -104,6 +104,10 @@ class Pod:
     def delete(self, grace_s=0):
         self._core.delete_namespaced_pod(self.name, "default", grace_period_seconds=grace_s)
 
+    def label(self, key, value):
+        body = {"metadata": {"labels": {key: value}}}
+        self._core.patch_namespaced_pod(self.name, "default", body)
+
     def events(self):
         selector = f"involvedObject.name={self.name}"
         return self._core.list_namespaced_event("default", field_selector=selector).items
@@ -126,10 +130,10 @@ def start_pod_on():
 _numbers = itertools.count()
 
 
-def _start(core, stack, *, code=None, image="python", container=None, clean_up=True, **spec):
+def _start(core, stack, *, code=None, image="python", container=None, clean_up=True, labels=None, **spec):
     name = f"pod-{next(_numbers)}"
     body = {
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": labels or {}},
         "spec": {
             "terminationGracePeriodSeconds": 1,
             "containers": [{"name": "main", "image": image, **(container or {})}],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from netcadence.embedded.api import defaults, validation
+from netcadence.embedded.api import defaults, service_rules, validation
 from netcadence.embedded.api.resources import ResourceType
 from netcadence.embedded.api.structural import definition_causes
 
@@ -44,6 +44,7 @@ BUILTIN: Final = (
         categories=("all",),
         subresources=_STATUS | {"log", "binding", "eviction", "exec", "attach", "portforward"},
         graceful=True,
+        returns_deleted=True,
         has_generation=True,
         default=defaults.pod,
         validate=validation.pod,
@@ -58,6 +59,7 @@ BUILTIN: Final = (
         "ServiceAccount",
         short_names=("sa",),
         subresources=frozenset({"token"}),
+        returns_deleted=True,
     ),
     ResourceType(
         "",
@@ -68,9 +70,19 @@ BUILTIN: Final = (
         categories=("all",),
         subresources=_STATUS,
         name_rule="label1035",
-        default=defaults.service,
+        returns_deleted=True,
+        default=service_rules.default_service,
+        validate=service_rules.service,
     ),
-    ResourceType("", "v1", "resourcequotas", "ResourceQuota", short_names=("quota",), subresources=_STATUS),
+    ResourceType(
+        "",
+        "v1",
+        "resourcequotas",
+        "ResourceQuota",
+        short_names=("quota",),
+        subresources=_STATUS,
+        returns_deleted=True,
+    ),
     ResourceType("", "v1", "endpoints", "Endpoints", short_names=("ep",)),
     ResourceType(
         "apps",
@@ -100,7 +112,14 @@ BUILTIN: Final = (
     ResourceType(
         "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False, short_names=("pc",)
     ),
-    ResourceType("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice"),
+    ResourceType(
+        "discovery.k8s.io",
+        "v1",
+        "endpointslices",
+        "EndpointSlice",
+        default=service_rules.default_slice,
+        validate=service_rules.endpoint_slice,
+    ),
     ResourceType(_RBAC, "v1", "roles", "Role", name_rule="path"),
     ResourceType(
         _RBAC, "v1", "rolebindings", "RoleBinding", name_rule="path", validate=validation.role_binding

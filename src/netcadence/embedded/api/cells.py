@@ -13,6 +13,7 @@ Cells = Callable[[Mapping[str, Any]], list[Any]]
 _NAME: Final = Column("Name", "string", format="name")
 _AGE: Final = Column("Age", "string")
 _NONE: Final = "<none>"
+_SHOWN: Final = 3  # of an EndpointSlice's ports and addresses
 
 
 def _columns(*names: str, wide: tuple[str, ...] = ()) -> tuple[Column, ...]:
@@ -175,10 +176,41 @@ def _secret(obj: Mapping[str, Any]) -> list[Any]:
 
 def _service(obj: Mapping[str, Any]) -> list[Any]:
     spec = obj["spec"]
-    ports = ",".join(f"{each.get('port')}/{each.get('protocol')}" for each in spec.get("ports") or ())
     selector = ",".join(f"{key}={value}" for key, value in sorted((spec.get("selector") or {}).items()))
+    ports = ",".join(_service_port(each) for each in spec.get("ports") or ())
     address = spec.get("clusterIP") or _NONE
-    return [_name(obj), spec.get("type"), address, _NONE, ports or _NONE, _age(obj), selector or _NONE]
+    external = _external_address(obj)
+    return [_name(obj), spec["type"], address, external, ports or _NONE, _age(obj), selector or _NONE]
+
+
+def _service_port(port: Mapping[str, Any]) -> str:
+    node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
+    return f"{port.get('port')}{node_port}/{port.get('protocol')}"
+
+
+def _external_address(obj: Mapping[str, Any]) -> str:
+    spec = obj["spec"]
+    if spec["type"] == "ExternalName":
+        return str(spec.get("externalName"))
+    found = list(spec.get("externalIPs") or ())
+    if spec["type"] == "LoadBalancer":
+        ingress = (obj.get("status", {}).get("loadBalancer") or {}).get("ingress") or ()
+        found += [each.get("ip") or each.get("hostname", "") for each in ingress]
+        return ",".join(found) or "<pending>"
+    return ",".join(found) or _NONE
+
+
+def _endpoint_slice(obj: Mapping[str, Any]) -> list[Any]:
+    ports = [str(each.get("port") or "*") for each in obj.get("ports") or ()]
+    addresses = [address for each in obj.get("endpoints") or () for address in each["addresses"]]
+    return [_name(obj), obj["addressType"], _few(ports), _few(addresses), _age(obj)]
+
+
+def _few(values: list[str]) -> str:
+    if not values:
+        return "<unset>"
+    more = f" + {len(values) - _SHOWN} more..." if len(values) > _SHOWN else ""
+    return ",".join(values[:_SHOWN]) + more
 
 
 def _lease(obj: Mapping[str, Any]) -> list[Any]:
@@ -230,6 +262,7 @@ CELLS: Final[dict[str, tuple[tuple[Column, ...], Cells]]] = {
     "configmaps": (_columns("Data"), _config_map),
     "secrets": (_columns("Type", "Data"), _secret),
     "services": (_columns("Type", "Cluster-IP", "External-IP", "Port(s)", wide=("Selector",)), _service),
+    "endpointslices.discovery.k8s.io": (_columns("AddressType", "Ports", "Endpoints"), _endpoint_slice),
     "leases.coordination.k8s.io": (_columns("Holder"), _lease),
     "customresourcedefinitions.apiextensions.k8s.io": ((_NAME, Column("Created At", "date")), _definition),
     "rolebindings.rbac.authorization.k8s.io": (_columns("Role"), _binding),

@@ -123,15 +123,6 @@ def secret(obj: Object) -> None:
         obj.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
 
 
-def service(obj: Object) -> None:
-    spec = obj.setdefault("spec", {})
-    spec.setdefault("type", "ClusterIP")
-    spec.setdefault("sessionAffinity", "None")
-    for port in spec.get("ports") or ():
-        port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))
-
-
 def custom_resource_definition(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     names = spec.setdefault("names", {})

@@ -28,6 +28,7 @@ from netcadence.embedded.api.revising import (
     private_copy,
 )
 from netcadence.embedded.api.selectors import Selector
+from netcadence.embedded.api.service_addresses import ServiceRanges, align, assign, take_over
 from netcadence.embedded.api.status import (
     ApiError,
     Cause,
@@ -76,9 +77,13 @@ class Store:
     Resources are named by their plural, qualified outside the core group: `pods`, `deployments.apps`. Names
     and namespaces are checked, defaults filled in and rules held on every write, whoever makes it.
     Every method raises `ApiError` with the Status that a client would receive.
+
+    Attributes:
+        service_ranges: Where Services get their addresses.
     """
 
     def __init__(self, types: Iterable[ResourceType] = BUILTIN) -> None:
+        self.service_ranges = ServiceRanges()
         self._version = 1
         self._types: dict[str, ResourceType] = {}
         self._objects: dict[str, dict[Key, Revision]] = {}
@@ -292,6 +297,8 @@ class Store:
     ) -> Object:
         old = current.content
         new = merged_for_update(type_, old, new, subresource)
+        if type_.resource == "services":
+            take_over(new, old)
         self._complete(type_, new, old)
         if new == old:
             return new
@@ -306,9 +313,13 @@ class Store:
     def _complete(self, type_: ResourceType, new: Object, old: Mapping[str, Any] | None) -> None:
         """Fill in defaults and hold the rules; built-in kinds have no schema, so a wrong type shows here."""
         try:
+            if type_.resource == "services":
+                align(new.get("spec") or {})
             type_.default(new)
             if new != old:
                 self._check(type_, new, old)
+                if type_.resource == "services":
+                    assign(new, old, self.view("services"), self.service_ranges)
         except (AttributeError, KeyError, TypeError) as error:
             if type_.is_custom:
                 raise

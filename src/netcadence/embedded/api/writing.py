@@ -192,7 +192,7 @@ async def delete_object(request: Request, target: Target) -> Response:
     type_ = target.type
     store = service_of(request).store
     last = store.delete(type_.resource, target.name, target.namespace, **options)
-    if "deletionTimestamp" in last["metadata"] or type_.graceful:
+    if "deletionTimestamp" in last["metadata"] or type_.returns_deleted:
         return answer(last)
     details = {
         "name": target.name,

@@ -1,4 +1,4 @@
-"""What keeps the embedded cluster as its objects say: deployments, replica sets, owners, namespaces.
+"""What keeps the embedded cluster as its objects say: deployments, pods, endpoints, owners, namespaces.
 
 What belongs here: loops that read and write the store, as controllers of Kubernetes do. What must not:
 anything that knows of HTTP, of nodes or of processes.
@@ -11,6 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 from netcadence.embedded.controllers.deployment import DeploymentController
+from netcadence.embedded.controllers.endpoint_slices import EndpointSliceController
 from netcadence.embedded.controllers.events import EventExpiry
 from netcadence.embedded.controllers.garbage import GarbageCollector
 from netcadence.embedded.controllers.namespace import NamespaceController
@@ -36,6 +37,7 @@ async def run_controllers(store: Store) -> AsyncIterator[None]:
         GarbageCollector(store),
         ReplicaSetController(store),
         DeploymentController(store),
+        EndpointSliceController(store),
         EventExpiry(store),
     ]
     tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in controllers]

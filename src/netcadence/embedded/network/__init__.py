@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from netcadence.embedded.errors import EmbeddedClusterError
+from netcadence.embedded.network.addresses import Subnet
+from netcadence.embedded.network.forwards import Forward
 from netcadence.embedded.settings import NetworkChoice, NetworkKind
 
 #: What a network may offer beside joining pods: it serves Services, enforces NetworkPolicies, resolves names.
@@ -58,6 +61,11 @@ class Network(Protocol):
         """Addresses besides 127.0.0.1 on which the API server is to listen for pods, IPv4 first."""
         ...
 
+    @property
+    def service_ranges(self) -> tuple[Subnet, ...]:
+        """Where Services have their addresses, one range for each IP family of this network, IPv4 first."""
+        ...
+
     def node_ips(self, node: str) -> tuple[str, ...]:
         """Return the node's own addresses."""
         ...
@@ -72,6 +80,10 @@ class Network(Protocol):
 
     async def detach(self, attachment: Attachment) -> None:
         """Take the place away again."""
+        ...
+
+    async def set_services(self, forwards: Sequence[Forward]) -> None:
+        """Translate the addresses of these Services from now on, where this network has that feature."""
         ...
 
     def socket_at(self, node: str, family: int) -> socket.socket:

@@ -7,10 +7,12 @@ measured here say something about the tools and the machine's memory, not about 
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.network import Attachment, NetworkFeature
-from netcadence.embedded.network.addresses import PodOffsets, Slot
+from netcadence.embedded.network.addresses import PodOffsets, Slot, Subnet
+from netcadence.embedded.network.forwards import Forward
 from netcadence.embedded.settings import NetworkKind
 
 
@@ -34,6 +36,10 @@ class LoopbackNetwork:
     def api_addresses(self) -> tuple[str, ...]:
         return ()
 
+    @property
+    def service_ranges(self) -> tuple[Subnet, ...]:
+        return self._slot.service_ranges()[:1]
+
     def node_ips(self, node: str) -> tuple[str, ...]:
         return (self._slot.loopback(self._slot.node_offset(self._nodes.index(node))),)
 
@@ -43,6 +49,9 @@ class LoopbackNetwork:
 
     async def detach(self, attachment: Attachment) -> None:
         self._offsets.give_back(attachment.offset)
+
+    async def set_services(self, forwards: Sequence[Forward]) -> None:
+        del forwards  # nothing here could translate them
 
     def socket_at(self, node: str, family: int) -> socket.socket:
         connection = socket.socket(family, socket.SOCK_STREAM)

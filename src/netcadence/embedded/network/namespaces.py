@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import ipaddress
-import os
+import logging
 import re
 import socket
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,14 +30,17 @@ from netcadence.embedded.network.addresses import (
     PREFIX_V6,
     PodOffsets,
     Slot,
+    Subnet,
 )
+from netcadence.embedded.network.entry import inside
+from netcadence.embedded.network.forwards import Forward
+from netcadence.embedded.network.translation import Translation, refusal_of_translation
 from netcadence.embedded.settings import NetworkKind
 
 _NAMESPACES: Final = Path("/run/netns")
 _INTERFACES: Final = Path("/sys/class/net")
 _OURS: Final = re.compile(r"nc-(\d+)-")
 _AVAILABLE_CONTROLS: Final = Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
-_CLONE_NEWNET: Final = 0x40000000
 _GUARDS: Final = (str(BLOCK), str(BLOCK_V6))
 #: A limited uplink may send this long at full speed, and queues this long before it drops.
 _BURST_S: Final = 0.005
@@ -47,6 +49,19 @@ _MIN_BURST_BYTES: Final = 16_384
 #: There are no loops, and without spanning tree a port forwards at once. Snooping would
 #: only get in the way of IPv6's neighbour discovery.
 _BRIDGE: Final = "type bridge stp_state 0 mcast_snooping 0"
+
+
+_ROUTER: Final = (
+    ("ipv4/ip_forward", "1"),
+    ("ipv4/conf/all/send_redirects", "0"),
+    ("ipv4/conf/pods/send_redirects", "0"),
+    ("ipv6/conf/all/forwarding", "1"),
+    ("bridge/bridge-nf-call-iptables", "0"),
+    ("bridge/bridge-nf-call-ip6tables", "0"),
+    ("bridge/bridge-nf-call-arptables", "0"),
+)
+
+_log = logging.getLogger("netcadence.embedded")
 
 
 class NamespaceNetwork:
@@ -59,6 +74,7 @@ class NamespaceNetwork:
         self._fabric = f"nc-{slot.number}-fabric"
         self._ipv6 = _ipv6_is_on()
         self._features: set[NetworkFeature] = set()
+        self._translation: Translation | None = None
 
     @property
     def kind(self) -> NetworkKind:
@@ -71,6 +87,10 @@ class NamespaceNetwork:
     @property
     def api_addresses(self) -> tuple[str, ...]:
         return self._ips(API_OFFSET)
+
+    @property
+    def service_ranges(self) -> tuple[Subnet, ...]:
+        return self._slot.service_ranges()[: 2 if self._ipv6 else 1]
 
     def node_ips(self, node: str) -> tuple[str, ...]:
         return self._ips(self._slot.node_offset(self._nodes.index(node)))
@@ -102,9 +122,28 @@ class NamespaceNetwork:
         for index, node in enumerate(self._nodes):
             lines = ["link set lo up", f"link add pods {_BRIDGE}", *_bare_up("uplink", "pods")]
             await _ip(lines + self._up("pods", self._slot.node_offset(index)), self._namespace(node))
+        await self._prepare_translation()
+
+    async def _prepare_translation(self) -> None:
+        paths = [_NAMESPACES / self._namespace(node) for node in self._nodes]
+        versions = (4, 6) if self._ipv6 else (4,)
+        if why := await asyncio.to_thread(refusal_of_translation, paths[0], versions):
+            _log.warning("Services get addresses and are not served: %s", why)
+            return
+        await asyncio.to_thread(_become_routers, paths)
+        self._translation = Translation(versions)
+        for node, path in zip(self._nodes, paths, strict=True):
+            await self._translation.add_node(node, path, self.node_ips(node))
+        self._features.add("services")
+
+    async def set_services(self, forwards: Sequence[Forward]) -> None:
+        if self._translation:
+            await self._translation.set(forwards)
 
     async def close(self) -> None:
         """Remove everything; whatever still runs inside has to be ended before."""
+        if self._translation:
+            self._translation.close()
         await asyncio.to_thread(remove_leftovers, self._slot)
 
     async def attach(self, node: str) -> Attachment:
@@ -120,20 +159,24 @@ class NamespaceNetwork:
                 self._namespace(node),
             )
             await _ip(["link set lo up", *self._up("eth0", offset), *self._congestion_control(offset)], name)
+            path = _NAMESPACES / name
+            if self._translation:
+                await self._translation.add_pod(node, path)
         except EmbeddedClusterError:
             await self._remove(name)
             self._offsets.give_back(offset)
             raise
-        path = _NAMESPACES / name
         return Attachment(node, offset, self._ips(offset), ("nsenter", f"--net={path}", "--"), path)
 
     async def detach(self, attachment: Attachment) -> None:
         if attachment.namespace:
+            if self._translation:
+                self._translation.remove(attachment.namespace)
             await self._remove(attachment.namespace.name)
         self._offsets.give_back(attachment.offset)
 
     def socket_at(self, node: str, family: int) -> socket.socket:
-        with _inside(_NAMESPACES / self._namespace(node)):
+        with inside(_NAMESPACES / self._namespace(node)):
             connection = socket.socket(family, socket.SOCK_STREAM)
         connection.settimeout(0)
         return connection
@@ -246,36 +289,20 @@ def _shaper(bits_per_s: int | None) -> str:
     return f"tbf rate {bits_per_s}bit burst {burst_bytes} latency {_QUEUE_MS}ms"
 
 
+def _become_routers(nodes: Iterable[Path]) -> None:
+    """Let nodes pass on what they translate, and keep packet filters off what only crosses their bridges."""
+    for node in nodes:
+        with inside(node):
+            for name, value in _ROUTER:
+                with contextlib.suppress(FileNotFoundError):  # without IPv6, or without filters on bridges
+                    (Path("/proc/sys/net") / name).write_text(value)
+
+
 def _ipv6_is_on() -> bool:
     try:
         return Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").read_text().strip() == "0"
     except FileNotFoundError:
         return False
-
-
-@contextlib.contextmanager
-def _inside(namespace: Path) -> Iterator[None]:
-    """Let this thread be in a namespace for a moment; sockets stay where they were made."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    try:
-        away = os.open(namespace, os.O_RDONLY)
-        try:
-            _set_namespace(libc, away)
-        finally:
-            os.close(away)
-        try:
-            yield
-        finally:
-            _set_namespace(libc, home)
-    finally:
-        os.close(home)
-
-
-def _set_namespace(libc: ctypes.CDLL, descriptor: int) -> None:
-    if libc.setns(descriptor, _CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 async def _ip(lines: Iterable[str], namespace: str | None = None) -> None:
