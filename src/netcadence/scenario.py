@@ -29,6 +29,7 @@ from netcadence_worker.contract import (
     MOST_REQUESTS,
     OWN_PORTS,
     TOOLS_OF,
+    FortioOptions,
     Port,
     Protocol,
     Tool,
@@ -81,7 +82,7 @@ class Scenario(_Strict):
         rounds: How often the same pairs measure, one time after another; in a mesh, how often all do.
         repeats: How often all rounds are measured anew, so that verdicts rest on intervals; by default once.
         duration_s: Seconds of traffic in a round.
-        streams: Parallel streams (iperf) or simulated users (siege) in each pair.
+        streams: Parallel streams (iperf), simulated users (siege) or connections (fortio) in each pair.
         port: Port of the first listener of a server, which has one for each of its clients; by default 5001,
             for HTTP 5301.
         placement: Where a pair's two pods have to be.
@@ -134,10 +135,18 @@ class Scenario(_Strict):
             if name != self.tool and getattr(self.options, name) is not None:
                 message = f"is for another tool; allowed: options.{self.tool}"
                 raise document.RefusalError(f"options.{name}", None, message)
+        if self.options.fortio is not None:
+            self._require_fortio_fits(self.options.fortio)
         if self.protocol is Protocol.UDP and self.tool is Tool.IPERF and self._bandwidth is None:
             message = "is missing; UDP sends at a stated rate, in bits/s for each stream"
             raise document.RefusalError("options.iperf.bandwidth", None, message)
         return self
+
+    def _require_fortio_fits(self, options: FortioOptions) -> None:
+        found = options.obstacle(self.protocol, duration_s=self.duration_s, connections=self.streams)
+        if found is not None:
+            name, message = found
+            raise document.RefusalError(f"options.fortio.{name}", getattr(options, name), message)
 
     @model_validator(mode="after")
     def _node_pairs_fit(self) -> Self:

@@ -84,6 +84,15 @@ STATUS = {
     "metrics": [1.0, 2.0],
     "intervals": [{"start": 0, "end": 1, "values": {"throughput": 1.5}}],
     "marks": ["OutOfOrder"],
+    "latencies": {
+        "leastNs": 50_000,
+        "mostNs": 190_000,
+        "sumNs": 400_000,
+        "buckets": [
+            {"overNs": 0, "upToNs": 100_000, "count": 2},
+            {"overNs": 100_000, "upToNs": 200_000, "count": 2},
+        ],
+    },
     "workerDelay": 0.002,
     "error": {"reason": "PodLost", "message": "gone"},
 }
@@ -93,7 +102,23 @@ RUN = {
     "reference": {"podName": "worker-a", "podIP": "198.18.0.2"},
     "starts": [{"round": 0, "at": "2026-01-31T12:00:01.000000Z"}],
 }
+FORTIO = {
+    **SPEC,
+    "protocol": "HTTP",
+    "tool": "fortio",
+    "options": {
+        "fortio": {
+            "httpVersion": 2,
+            "qps": 100,
+            "payload": 1_000,
+            "uniform": True,
+            "noCatchUp": True,
+            "resolutionUs": 10,
+        }
+    },
+}
 MODELS = {
+    "fortio": (RequestSpec, "networktestrequests", "spec", FORTIO),
     "spec": (RequestSpec, "networktestrequests", "spec", SPEC),
     "status": (RequestStatus, "networktestrequests", "status", STATUS),
     "run": (RunSpec, "networktestruns", "spec", RUN),
@@ -312,6 +337,7 @@ def test_a_result_carries_the_catalogue_s_unit():
     [
         ({"protocol": "TCP", "tool": "siege"}, "tool siege cannot make TCP traffic"),
         ({"options": {"siege": {"delay": 1}}}, "options.siege"),
+        ({"options": {"fortio": {"qps": 100}}}, "options.fortio"),
         ({"serverPodIP": "999.1.1.1"}, "serverPodIP"),
         ({"duration": 0}, "duration"),
         ({"extra": 1}, "extra"),

@@ -25,6 +25,7 @@ _MARKS: Final = {
     Mark.HARNESS_BOUND: "the worker's own CPU limit held the tool up: the network may be better than this",
     Mark.TRUNCATED_READS: "datagrams were larger than the receiver's buffer, so that bytes are undercounted",
     Mark.COARSE_CLOCK: "the tool's clock is coarser than what it measured",
+    Mark.RATE_MISSED: "fewer requests were made than asked for, as answers took too long",
 }
 #: Decimals that a tool prints: siege's 0.00 s is less than its clock can tell, and not a wait of nothing.
 _DECIMALS: Final = {("siege", "response_time"): 2}

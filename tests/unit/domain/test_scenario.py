@@ -159,6 +159,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
             "options.iperf.bandwidth: 5: should be greater than or equal to 1000",
         ),
         ("options: {siege: {delay: 1}}", "options.siege: is for another tool; allowed: options.iperf"),
+        ("options: {fortio: {qps: 9}}", "options.fortio: is for another tool; allowed: options.iperf"),
         ("worker: {cpu_request: lots}", "worker.cpu_request: 'lots': String should match pattern"),
     ],
 )
@@ -183,6 +184,38 @@ def test_a_wrong_field_is_named_with_its_value_and_what_is_allowed(write, wrong,
 )
 def test_a_protocol_and_its_tool_have_to_fit(write, instead, complaint):
     path = write(f"name: mine\ntitle: Mine\n{instead}\n")
+    with pytest.raises(InvalidInputError) as caught:
+        scenario.load(path)
+    assert f"{path}: {complaint}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        (
+            "protocol: GRPC\noptions: {fortio: {http_version: 2}}",
+            "options.fortio.http_version: 2: is for HTTP; allowed for GRPC: none",
+        ),
+        (
+            "protocol: HTTP\nduration_s: 2\nstreams: 16\noptions: {fortio: {qps: 15}}",
+            "options.fortio.qps: 15: leaves a connection less than 2 requests; allowed: 16 or more",
+        ),
+        (
+            "protocol: HTTP\noptions: {fortio: {http_version: 3}}",
+            "options.fortio.http_version: 3: allowed: 1 or 2",
+        ),
+        (
+            "protocol: HTTP\noptions: {fortio: {payload: 65537}}",
+            "options.fortio.payload: 65537: should be less than or equal to 65536",
+        ),
+        (
+            "protocol: GRPC\noptions: {iperf: {length: 100}}",
+            "options.iperf: is for another tool; allowed: options.fortio",
+        ),
+    ],
+)
+def test_options_of_fortio_have_to_fit(write, wrong, complaint):
+    path = write(f"name: mine\ntitle: Mine\ntool: fortio\n{wrong}\n")
     with pytest.raises(InvalidInputError) as caught:
         scenario.load(path)
     assert f"{path}: {complaint}" in str(caught.value)

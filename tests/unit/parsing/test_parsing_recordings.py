@@ -32,6 +32,8 @@ def names(pattern: str) -> list[str]:
 SERVERS = names("iperf-*/*.server*")
 CLIENTS = names("iperf-*/*.client*")
 SIEGES = names("siege-*/*")
+#: Read in tests of their own.
+FORTIOS = names("fortio-*/*")
 NOT_YET_READ = names("iperf3-*/*")
 
 REFUSED = {
@@ -188,8 +190,8 @@ def usable(group: list[str], word: str = "") -> list[str]:
 def test_every_recording_is_read_or_listed_as_not_yet_read():
     """No recording is skipped silently."""
     listed = [line.split("\t")[0] for line in (ROOT / "INDEX.tsv").read_text().splitlines()[1:]]
-    groups = SERVERS + CLIENTS + SIEGES + NOT_YET_READ
-    assert len(groups) == len(set(groups)) == 358
+    groups = SERVERS + CLIENTS + SIEGES + FORTIOS + NOT_YET_READ
+    assert len(groups) == len(set(groups)) == 415
     assert sorted(f"{name}.json" for name in groups) == sorted(listed)
 
 

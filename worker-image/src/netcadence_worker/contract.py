@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from netcadence_worker.histogram import Bucket, Histogram
 from netcadence_worker.metrics import METRICS
 
 GROUP: Final = "netcadence.io"
@@ -48,6 +49,8 @@ CLOCK_PORT: Final = 5302
 
 #: The ports that a worker itself listens on, by what a request would have to ask for to meet them.
 OWN_PORTS: Final = {"UDP": CLOCK_PORT, "TCP": HEALTH_PORT, "HTTP": HEALTH_PORT, "GRPC": HEALTH_PORT}
+#: Bytes of a request's body at most: a pipe holds as much.
+MOST_PAYLOAD: Final = 65_536
 #: Requests that a worker serves at the same time.
 MOST_REQUESTS: Final = 128
 #: Pairs that a run numbers, and rounds whose starts it holds.
@@ -179,6 +182,8 @@ class Mark(enum.StrEnum):
     TRUNCATED_READS = "TruncatedReads"
     #: The tool's summary is coarser than the value (siege below 10 ms).
     COARSE_CLOCK = "CoarseClock"
+    #: Fewer requests were made than were asked for: the other side was slower than that.
+    RATE_MISSED = "RateMissed"
 
 
 def reporting_role(protocol: Protocol) -> Role:
@@ -264,11 +269,39 @@ class SiegeOptions(Strict):
     delay: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 1.0
 
 
+class FortioOptions(Strict):
+    """Typed options of fortio."""
+
+    #: 1 is HTTP/1.1, 2 is HTTP/2 without encryption; by default 1. gRPC has its own.
+    http_version: Annotated[Literal[1, 2], WithJsonSchema({"type": "integer", "enum": [1, 2]})] | None = None
+    #: Requests per second of the pair, all its connections together; as many as go if it is not given.
+    qps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    #: Bytes of each request's body, which the server sends back. Of none HTTP makes a GET, else a POST.
+    payload: Annotated[int, Field(ge=0, le=MOST_PAYLOAD)] = 0
+    #: Connections take turns evenly, instead of sending all at once.
+    uniform: bool = False
+    #: A request that is late is left out, instead of being made up for.
+    no_catch_up: bool = False
+    #: Microseconds: width of the histogram's narrowest buckets. Up to 12 of these latencies are told apart by
+    #: it, up to 1,000 by a tenth to a quarter, beyond that by a factor of two or less.
+    resolution_us: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+    def obstacle(self, protocol: Protocol, *, duration_s: int, connections: int) -> tuple[str, str] | None:
+        """Return the name of the option that does not fit, and why; None where all do."""
+        if protocol is Protocol.GRPC and self.http_version is not None:
+            return "http_version", "is for HTTP; allowed for GRPC: none"
+        least = -(-2 * connections // duration_s)
+        if self.qps is not None and self.qps < least:
+            return "qps", f"leaves a connection less than 2 requests; allowed: {least} or more"
+        return None
+
+
 class ToolOptions(Strict):
     """Options by tool; only those of the request's own tool may be given."""
 
     iperf: IperfOptions | None = None
     siege: SiegeOptions | None = None
+    fortio: FortioOptions | None = None
 
 
 #: The tools that can make a protocol's traffic.
@@ -307,7 +340,7 @@ class RequestSpec(Strict):
     duration: Annotated[int, Field(ge=1, le=3_600)]
     #: Microseconds after the round's published start at which this pair's client starts.
     start_delay_us: Annotated[int, Field(ge=0, le=100_000)] = 0
-    #: Parallel streams (iperf) or simulated users (siege).
+    #: Parallel streams (iperf), simulated users (siege) or connections (fortio).
     number_of_clients: Annotated[int, Field(ge=1, le=128)] = 1
     #: Seconds within which both sides have to be armed, counted from when a worker sees the request.
     arm_timeout: Annotated[int, Field(ge=1, le=600)] = 10
@@ -321,6 +354,12 @@ class RequestSpec(Strict):
         for name in type(self.options).model_fields:
             if name != self.tool and getattr(self.options, name) is not None:
                 raise ValueError(f"options.{name} are given, but the tool is {self.tool}")
+        if self.options.fortio is not None:
+            obstacle = self.options.fortio.obstacle(
+                self.protocol, duration_s=self.duration, connections=self.number_of_clients
+            )
+            if obstacle is not None:
+                raise ValueError("options.fortio.{} {}".format(*obstacle))
         return self
 
     @model_validator(mode="after")
@@ -480,6 +519,48 @@ class Interval(Strict):
     values: Annotated[dict[MetricName, Figure], Field(max_length=64)]
 
 
+_Ns = Annotated[int, Field(ge=0, le=1_000_000_000_000_000_000)]
+
+
+class LatencyBucket(Strict):
+    """How many requests took longer than `over_ns`, and at most `up_to_ns` nanoseconds."""
+
+    over_ns: _Ns
+    up_to_ns: _Ns
+    count: Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+
+
+class Latencies(Strict):
+    """How long the requests took that succeeded, in nanoseconds, so that pairs can be merged."""
+
+    least_ns: _Ns
+    most_ns: _Ns
+    sum_ns: _Ns
+    buckets: Annotated[tuple[LatencyBucket, ...], Field(min_length=1, max_length=128)]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        _ = self.histogram
+        return self
+
+    @property
+    def histogram(self) -> Histogram:
+        buckets = tuple(Bucket(each.over_ns, each.up_to_ns, each.count) for each in self.buckets)
+        return Histogram(buckets, self.least_ns, self.most_ns, self.sum_ns)
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Self:
+        return cls(
+            least_ns=histogram.least_ns,
+            most_ns=histogram.most_ns,
+            sum_ns=histogram.sum_ns,
+            buckets=tuple(
+                LatencyBucket(over_ns=each.over_ns, up_to_ns=each.up_to_ns, count=each.count)
+                for each in histogram.buckets
+            ),
+        )
+
+
 class RequestStatus(Strict):
     """What the workers report."""
 
@@ -491,6 +572,7 @@ class RequestStatus(Strict):
     metrics: Annotated[tuple[Figure, ...], Field(max_length=16)] = ()
     intervals: Annotated[tuple[Interval, ...], Field(max_length=3_700)] = ()
     marks: Annotated[tuple[Mark, ...], Field(max_length=16)] = ()
+    latencies: Latencies | None = None
     #: Seconds from the published start to the start of the client's tool, as the reporting worker knows it.
     worker_delay: Seconds | None = None
     error: ReportedError | None = None

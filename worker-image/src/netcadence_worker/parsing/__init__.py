@@ -4,7 +4,8 @@ Here belongs everything that knows how a tool words its output, in every support
 deadlines and reporting do not: a parser takes text and returns a `Measurement` or raises `UnusableOutput`.
 """
 
-from netcadence_worker.parsing import iperf2, siege
+from netcadence_worker.parsing import fortio, iperf2, siege
+from netcadence_worker.parsing.fortio import read_fortio
 from netcadence_worker.parsing.iperf2 import check_client, read_tcp_server, read_udp_server
 from netcadence_worker.parsing.output import Measurement, ToolOutput, UnusableOutput
 from netcadence_worker.parsing.siege import read_siege
@@ -14,7 +15,9 @@ __all__ = [
     "ToolOutput",
     "UnusableOutput",
     "check_client",
+    "fortio",
     "iperf2",
+    "read_fortio",
     "read_siege",
     "read_tcp_server",
     "read_udp_server",

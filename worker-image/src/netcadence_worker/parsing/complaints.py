@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from netcadence_worker.contract import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 
 class Complaint(NamedTuple):
@@ -21,7 +21,8 @@ class Complaint(NamedTuple):
     line: str
 
 
-_MEANINGS: Final = (
+#: In the words of the C library.
+MEANINGS: Final = (
     (re.compile(r"Connection refused"), Reason.CONNECTION_REFUSED),
     (
         # "Operation now in progress" is what iperf 2.0.13 says where there is no route.
@@ -47,9 +48,16 @@ _OPTION: Final = re.compile(
 )
 
 
-def find_complaint(stderr: str) -> Complaint | None:
-    """Return the gravest complaint that is understood: a refused connection before all others."""
-    for pattern, reason in _MEANINGS:
+def find_complaint(
+    stderr: str, meanings: Sequence[tuple[re.Pattern[str], Reason]] = MEANINGS
+) -> Complaint | None:
+    """Return the gravest complaint that is understood: a refused connection before all others.
+
+    Args:
+        stderr: What the tool said.
+        meanings: Its words and what they stand for, the gravest first.
+    """
+    for pattern, reason in meanings:
         for line in stderr.splitlines():
             if pattern.search(line):
                 return Complaint(reason, line.strip())

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import Result
+from netcadence_worker.histogram import Histogram
 from netcadence_worker.metrics import METRICS, POSITIONS
 
 if TYPE_CHECKING:
@@ -51,11 +52,13 @@ class Measurement:
         results: Figures over the whole run, each metric at most once.
         intervals: Figures of its parts, in order; parts that a tool left out are missing.
         marks: What a reader has to know about them.
+        histogram: Latencies of single requests, of tools that count them.
     """
 
     results: tuple[Result, ...]
     intervals: tuple[Interval, ...]
     marks: tuple[Mark, ...]
+    histogram: Histogram | None = None
 
     @property
     def metrics(self) -> tuple[float, ...]:
