@@ -84,7 +84,7 @@ class Daemon:
             url = f"https://{_LOOPBACK}:{port}"
             self._admit_administrator(url)
             self._state.write_record(_record(network, url))
-            await stack.enter_async_context(run_controllers(self._store))
+            await stack.enter_async_context(self._controllers(network))
             async with asyncio.TaskGroup() as group:
                 activities = [node.run() for node in self._nodes.values()]
                 activities.append(Scheduler(self._store, self._recorder).run())
@@ -177,6 +177,12 @@ class Daemon:
 
     async def _stop_nodes(self) -> None:
         await asyncio.gather(*(node.stop() for node in self._nodes.values()))
+
+    def _controllers(self, network: Network) -> contextlib.AbstractAsyncContextManager[None]:
+        delay_s = self._settings.load_balancer_delay_s
+        if delay_s is None or "services" not in network.features:
+            return run_controllers(self._store)
+        return run_controllers(self._store, ServiceRanges(network.load_balancer_ranges), delay_s)
 
     def _admit_administrator(self, url: str) -> None:
         token = new_token()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -10,14 +11,20 @@ from typing import Any, Final
 from netcadence.embedded.api.service_rules import EXTERNAL_TYPES, family_of, is_headless
 from netcadence.embedded.api.store import Change, Store
 from netcadence.embedded.controllers.endpoint_slices import SERVICE_LABEL, SLICES
+from netcadence.embedded.controllers.replica_set import is_ready
+from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.network import Network
-from netcadence.embedded.network.forwards import Backend, Forward
+from netcadence.embedded.network.forwards import Backend, Forward, announcers
 
 _VERSIONS: Final = {"IPv4": 4, "IPv6": 6}
 _PROTOCOLS: Final = {"TCP": "tcp", "UDP": "udp"}
 
+_State = tuple[tuple[Forward, ...], dict[str, str]]
+
 #: A Service, by namespace and name.
 _Key = tuple[str, str]
+
+_log = logging.getLogger("netcadence.embedded")
 
 
 class Proxy:
@@ -31,19 +38,30 @@ class Proxy:
 
     async def run(self) -> None:
         """Follow changes until cancelled."""
-        present: tuple[Forward, ...] = ()
+        present: _State = ((), {})
         while True:
             await self._news.wait()
             await asyncio.sleep(0)  # what is written in the same breath belongs together
             self._news.clear()
-            wanted = tuple(forwards(self._store.view("services"), self._store.view(SLICES)))
-            if wanted != present:
-                await self._network.set_services(wanted)
-                present = wanted
+            found = tuple(forwards(self._store.view("services"), self._store.view(SLICES)))
+            ready = [node["metadata"]["name"] for node in self._store.view("nodes") if is_ready(node)]
+            wanted = (found, announcers(found, ready))
+            if wanted == present:
+                continue
+            try:
+                await self._network.set_services(*wanted)
+            except EmbeddedClusterError as error:
+                _log.error("services are not served as they should be: %s", error)
+            present = wanted
 
-    def _on_change(self, resource: str, _change: Change) -> None:
-        if resource in ("services", SLICES):
+    def _on_change(self, resource: str, change: Change) -> None:
+        if resource in ("services", SLICES) or (resource == "nodes" and _readiness_changed(change)):
             self._news.set()
+
+
+def _readiness_changed(change: Change) -> bool:
+    before = change.before
+    return before is None or is_ready(before.content) != is_ready(change.revision.content)
 
 
 def forwards(services: list[Mapping[str, Any]], slices: list[Mapping[str, Any]]) -> Iterator[Forward]:

@@ -15,6 +15,7 @@ NetworkKind = Literal["namespaces", "loopback"]
 NetworkChoice = Literal["auto", "namespaces", "loopback"]
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
+_MAX_DELAY_S: Final = 3600
 _MAX_NODES: Final = 64  # each costs a namespace and a bridge; real clusters are for more
 
 
@@ -33,6 +34,8 @@ class Settings:
         restart_backoff_s: Pause before a container's second restart; doubles up to 300 s, as the kubelet's.
         node_grace_s: How long a lost node stays Ready. Real clusters wait 40 s; here one knows at once, and
             the pause only leaves time for what a real client would see meanwhile.
+        load_balancer_delay_s: How long a Service of type LoadBalancer waits for its address; for ever if
+            None, as on a cluster where nobody provides load balancers.
     """
 
     name: str = "default"
@@ -43,6 +46,7 @@ class Settings:
     zones: int = 2
     restart_backoff_s: float = 10.0
     node_grace_s: float = 1.0
+    load_balancer_delay_s: float | None = 0.2
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -54,6 +58,10 @@ class Settings:
         ):
             if not 1 <= value <= most:
                 raise EmbeddedClusterError(f"{setting}: {value} is not between 1 and {most}")
+        if self.load_balancer_delay_s is not None and not 0 <= self.load_balancer_delay_s <= _MAX_DELAY_S:
+            raise EmbeddedClusterError(
+                f"load_balancer_delay_s: {self.load_balancer_delay_s} is not between 0 and {_MAX_DELAY_S}"
+            )
         if self.network not in get_args(NetworkChoice):
             allowed = ", ".join(get_args(NetworkChoice))
             raise EmbeddedClusterError(f"network: {self.network!r} is not one of {allowed}")

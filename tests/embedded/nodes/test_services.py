@@ -205,6 +205,52 @@ def test_a_node_port_answers_at_every_node_from_pods_nodes_and_the_machine(serve
             assert names(ask(place, address, port, count=2)) <= expected
 
 
+def test_a_load_balancer_gets_addresses_at_which_a_node_answers_everybody(
+    core, servers, make_service, node_ips
+):
+    pods, labels = servers
+    expected = {pod.name for pod in pods}
+    name = make_service(selector=labels, type="LoadBalancer", ipFamilyPolicy="PreferDualStack").metadata.name
+
+    def ingress():
+        return core.read_namespaced_service(name, "default").status.load_balancer.ingress or []
+
+    addresses = [each.ip for each in eventually(ingress)]
+    assert [":" in address for address in addresses] == [False, True]
+    places = [*(namespace_at(pod.ip) for pod in pods), namespace_at(node_ips[0][0]), None]
+    eventually(lambda: all(names(ask(None, address)) <= expected for address in addresses))
+    for address in addresses:
+        for place in places:
+            assert names(ask(place, address, count=2)) <= expected
+    _delete(core, name)
+    eventually(lambda: not any(announced(node, addresses) for node, *_ in node_ips))
+
+
+def test_another_node_answers_for_a_load_balancer_when_its_node_is_lost(
+    cluster, core, start_server, make_service, node_ips
+):
+    labels = {"app": f"app-{next(_numbers)}"}
+    pods = [start_server(labels, node) for node in ("node-0", "node-1")]
+    name = make_service(selector=labels, type="LoadBalancer").metadata.name
+    (only,) = eventually(lambda: core.read_namespaced_service(name, "default").status.load_balancer.ingress)
+    eventually(lambda: names(ask(None, only.ip, count=8)) == {pod.name for pod in pods})
+    first = next(index for index in range(2) if announced(node_ips[index][0], [only.ip]))
+    cluster.lose_node(f"node-{first}")
+    try:
+        eventually(lambda: announced(node_ips[1 - first][0], [only.ip]))
+        assert not announced(node_ips[first][0], [only.ip])
+        eventually(lambda: names(ask(None, only.ip, count=4)) == {pods[1 - first].name})
+    finally:
+        cluster.return_node(f"node-{first}")
+
+
+def announced(node_ip, addresses):
+    """Return whether a node has one of these addresses."""
+    argv = ["ip", "-netns", namespace_at(node_ip), "address", "show", "pods"]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    return any(f" {address}/" in shown for address in addresses)
+
+
 def test_endpoints_that_somebody_else_writes_are_served(core, servers, make_service):
     pods, _ = servers
     service = make_service()

@@ -15,7 +15,7 @@ from typing import Any, Final
 from netcadence.embedded.api.service_rules import EXTERNAL_TYPES, HEADLESS, family_of, is_headless
 from netcadence.embedded.api.status import Cause, Object, invalid, invalid_value
 
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NODE_PORTS: Final = range(30_000, 32_768)
 #: The lowest part of a range is given out last, so that people can count on it for addresses of their choice.
@@ -28,7 +28,7 @@ _ADDRESS_FIELDS: Final = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPoli
 class ServiceRanges:
     """Where Services have their addresses, the cluster's first family first."""
 
-    networks: tuple[_Network, ...] = (
+    networks: tuple[Subnet, ...] = (
         ipaddress.ip_network("198.18.12.0/23"),
         ipaddress.ip_network("fd00:198:18::c00/119"),
     )
@@ -37,7 +37,7 @@ class ServiceRanges:
     def families(self) -> tuple[str, ...]:
         return tuple(f"IPv{each.version}" for each in self.networks)
 
-    def of(self, family: str) -> _Network:
+    def of(self, family: str) -> Subnet:
         return self.networks[self.families.index(family)]
 
 
@@ -182,7 +182,7 @@ def _give_addresses(spec: Object, others: Sequence[Mapping[str, Any]], ranges: S
             if why:
                 sentence = f"failed to allocate IP {addresses[index]}: {why}"
                 return [invalid_value("spec.clusterIPs", addresses, sentence)]
-        elif free := _free_address(network, taken):
+        elif free := free_address(network, taken):
             addresses.append(free)
         else:
             sentence = f"failed to allocate a serviceIP: range is full ({network})"
@@ -191,7 +191,7 @@ def _give_addresses(spec: Object, others: Sequence[Mapping[str, Any]], ranges: S
     return []
 
 
-def _refusal(address: str, network: _Network, taken: set[str]) -> str:
+def _refusal(address: str, network: Subnet, taken: set[str]) -> str:
     """Return why an address cannot be had; an empty text if it can."""
     parsed = ipaddress.ip_address(address)
     edges = (network.network_address, network.broadcast_address)
@@ -200,7 +200,8 @@ def _refusal(address: str, network: _Network, taken: set[str]) -> str:
     return "provided IP is already allocated" if str(parsed) in taken else ""
 
 
-def _free_address(network: _Network, taken: set[str]) -> str | None:
+def free_address(network: Subnet, taken: set[str]) -> str | None:
+    """Return an address of a range that is not taken; None if all are."""
     size = network.num_addresses
     kept = min(max(_LEAST_KEPT, size // _KEPT_SHARE), _MOST_KEPT)
     for low, high in ((kept, size - 1), (1, kept)):

@@ -14,12 +14,14 @@ from netcadence.embedded.controllers.deployment import DeploymentController
 from netcadence.embedded.controllers.endpoint_slices import EndpointSliceController
 from netcadence.embedded.controllers.events import EventExpiry
 from netcadence.embedded.controllers.garbage import GarbageCollector
+from netcadence.embedded.controllers.load_balancer import LoadBalancerController
 from netcadence.embedded.controllers.namespace import NamespaceController
 from netcadence.embedded.controllers.replica_set import ReplicaSetController
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from netcadence.embedded.api.service_addresses import ServiceRanges
     from netcadence.embedded.api.store import Store
 
 
@@ -30,8 +32,10 @@ class Controller(Protocol):
 
 
 @contextlib.asynccontextmanager
-async def run_controllers(store: Store) -> AsyncIterator[None]:
-    """Run all controllers while the context lasts."""
+async def run_controllers(
+    store: Store, load_balancers: ServiceRanges | None = None, load_balancer_delay_s: float = 0
+) -> AsyncIterator[None]:
+    """Run all controllers while the context lasts; load balancers only with a pool of addresses for them."""
     controllers: list[Controller] = [
         NamespaceController(store),
         GarbageCollector(store),
@@ -40,6 +44,8 @@ async def run_controllers(store: Store) -> AsyncIterator[None]:
         EndpointSliceController(store),
         EventExpiry(store),
     ]
+    if load_balancers:
+        controllers.append(LoadBalancerController(store, load_balancers, load_balancer_delay_s))
     tasks = [asyncio.create_task(each.run(), name=type(each).__name__) for each in controllers]
     try:
         yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -66,6 +66,11 @@ class Network(Protocol):
         """Where Services have their addresses, one range for each IP family of this network, IPv4 first."""
         ...
 
+    @property
+    def load_balancer_ranges(self) -> tuple[Subnet, ...]:
+        """Where load balancers have theirs, likewise."""
+        ...
+
     def node_ips(self, node: str) -> tuple[str, ...]:
         """Return the node's own addresses."""
         ...
@@ -82,8 +87,12 @@ class Network(Protocol):
         """Take the place away again."""
         ...
 
-    async def set_services(self, forwards: Sequence[Forward]) -> None:
-        """Translate the addresses of these Services from now on, where this network has that feature."""
+    async def set_services(self, forwards: Sequence[Forward], announcers: Mapping[str, str]) -> None:
+        """Translate the addresses of these Services from now on, where this network has that feature.
+
+        Args:
+            announcers: For each load balancer's address the node that answers there.
+        """
         ...
 
     def socket_at(self, node: str, family: int) -> socket.socket:

@@ -7,6 +7,7 @@ whose cluster has no Services gets no rules, and so no connection tracking that 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -53,6 +54,24 @@ class Forward:
     internal_local: bool = False
     external_local: bool = False
     sticky: bool = False
+
+
+def announcers(forwards: Iterable[Forward], nodes: Sequence[str]) -> dict[str, str]:
+    """Return for each load balancer's address the node that answers there, among those that are ready.
+
+    Where traffic has to stay on the node at which it arrives, it is a node with a backend.
+    """
+    found: dict[str, str] = {}
+    for forward in forwards:
+        able = [
+            node
+            for node in nodes
+            if not forward.external_local or any(each.node == node for each in forward.backends)
+        ]
+        for address in forward.external:
+            if able:
+                found.setdefault(address, able[zlib.crc32(address.encode()) % len(able)])
+    return found
 
 
 def pod_script(forwards: Iterable[Forward], versions: Iterable[int], node: str) -> str:

@@ -7,7 +7,7 @@ measured here say something about the tools and the machine's memory, not about 
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.network import Attachment, NetworkFeature
@@ -40,6 +40,10 @@ class LoopbackNetwork:
     def service_ranges(self) -> tuple[Subnet, ...]:
         return self._slot.service_ranges()[:1]
 
+    @property
+    def load_balancer_ranges(self) -> tuple[Subnet, ...]:
+        return self._slot.load_balancer_ranges()[:1]
+
     def node_ips(self, node: str) -> tuple[str, ...]:
         return (self._slot.loopback(self._slot.node_offset(self._nodes.index(node))),)
 
@@ -50,8 +54,8 @@ class LoopbackNetwork:
     async def detach(self, attachment: Attachment) -> None:
         self._offsets.give_back(attachment.offset)
 
-    async def set_services(self, forwards: Sequence[Forward]) -> None:
-        del forwards  # nothing here could translate them
+    async def set_services(self, forwards: Sequence[Forward], announcers: Mapping[str, str]) -> None:
+        del forwards, announcers  # nothing here could translate them
 
     def socket_at(self, node: str, family: int) -> socket.socket:
         connection = socket.socket(family, socket.SOCK_STREAM)

@@ -16,7 +16,8 @@ import logging
 import re
 import socket
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +76,7 @@ class NamespaceNetwork:
         self._ipv6 = _ipv6_is_on()
         self._features: set[NetworkFeature] = set()
         self._translation: Translation | None = None
+        self._announcers: dict[str, str] = {}
 
     @property
     def kind(self) -> NetworkKind:
@@ -91,6 +93,10 @@ class NamespaceNetwork:
     @property
     def service_ranges(self) -> tuple[Subnet, ...]:
         return self._slot.service_ranges()[: 2 if self._ipv6 else 1]
+
+    @property
+    def load_balancer_ranges(self) -> tuple[Subnet, ...]:
+        return self._slot.load_balancer_ranges()[: 2 if self._ipv6 else 1]
 
     def node_ips(self, node: str) -> tuple[str, ...]:
         return self._ips(self._slot.node_offset(self._nodes.index(node)))
@@ -136,9 +142,31 @@ class NamespaceNetwork:
             await self._translation.add_node(node, path, self.node_ips(node))
         self._features.add("services")
 
-    async def set_services(self, forwards: Sequence[Forward]) -> None:
+    async def set_services(self, forwards: Sequence[Forward], announcers: Mapping[str, str]) -> None:
         if self._translation:
             await self._translation.set(forwards)
+            await self._announce(announcers)
+
+    async def _announce(self, announcers: Mapping[str, str]) -> None:
+        """Let nodes answer at load balancers' addresses.
+
+        Every node translates them, so that those who still send to the node that had one before are served.
+        """
+        changed = [
+            (address, former, announcers.get(address))
+            for address in {**self._announcers, **announcers}
+            if (former := self._announcers.get(address)) != announcers.get(address)
+        ]
+        self._announcers = dict(announcers)
+        lines: defaultdict[str, list[str]] = defaultdict(list)
+        for address, former, node in changed:
+            whole = f"{address}/128 dev pods nodad" if ":" in address else f"{address}/32 dev pods"
+            if former:
+                lines[former].append(f"address delete {whole.removesuffix(' nodad')}")
+            if node:
+                lines[node].append(f"address add {whole}")
+        for node, each in lines.items():
+            await _ip(each, self._namespace(node))
 
     async def close(self) -> None:
         """Remove everything; whatever still runs inside has to be ended before."""
