@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import base64
+import ipaddress
+import json
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
+import yaml
+
+from flows import environment
+from netcadence.kube.facts import cluster_facts
+from netcadence.kube.installation import install
 from netcadence.lake import Lake
 from netcadence.record import Verdict
+from netcadence_worker.contract import Reason
 
 
 @pytest.fixture
@@ -25,8 +37,6 @@ def passed(measure, write_scenario, tmp_path):
 @pytest.fixture
 def dual_stack(access):
     """Skips where the embedded network is without IPv6."""
-    from netcadence.kube.facts import cluster_facts  # noqa: PLC0415 - as all that needs a cluster
-
     if cluster_facts(access).network != "namespaces":
         pytest.skip("pods have no IPv6 address: the embedded network is without namespaces")
 
@@ -39,3 +49,50 @@ def test_each_protocol_is_measured_over_ipv6(passed, protocol):
         ":" in address for column in ("client_ip", "server_ip", "target_ip") for address in rows[column]
     )
     assert set(rows["path"]) == {"pod-ip"}
+
+
+@pytest.fixture
+def outside(access, cluster, kubeconfig_of, tmp_path):
+    """A worker on the machine itself, as a person starts it, beside the cluster's pods; its name and address.
+
+    Pods reach the machine at the address of the API server.
+    """
+    install(access, "netcadence", environment.MANIFESTS)
+    config = yaml.safe_load(kubeconfig_of(cluster, "netcadence", "netcadence-worker").read_text())
+    for each in config["clusters"]:  # as `kubectl config view --flatten` does
+        authority = Path(each["cluster"].pop("certificate-authority"))
+        each["cluster"]["certificate-authority-data"] = base64.b64encode(authority.read_bytes()).decode()
+    file = tmp_path / "outside.json"
+    file.write_text(json.dumps(config))
+    address = _gateway(access)
+    command = [sys.executable, "-m", "netcadence_worker", "--external", "outside", "--address", address]
+    process = subprocess.Popen([*command, "--kubeconfig", str(file)])
+    yield {"name": "outside", "address": address}
+    process.terminate()
+    assert process.wait(10) == 0
+
+
+def _gateway(access):
+    """Return the machine's own address in the cluster's network: the first one of the nodes' range."""
+    node = cluster_facts(access).sites[0].addresses[0]
+    if ipaddress.ip_address(node).is_loopback:
+        return "127.18.255.254"
+    return str(ipaddress.ip_network(f"{node}/20", strict=False)[1])
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "HTTP"])
+def test_pods_measure_to_a_machine_outside_of_the_cluster(passed, outside, protocol):
+    """Its worker arms and reports like any other, and its clock is the reference: it need reach no pod."""
+    rows = passed(f"{protocol.lower()}-2:1", protocol, path="external", external=outside, clients=2)
+    assert (set(rows["server_pod"]), set(rows["target_ip"])) == ({"outside"}, {outside["address"]})
+    assert set(rows["clock_reference"]) == {"outside"}
+    assert len(set(rows["client_pod"])) == len(set(rows["port"])) == 2
+    assert rows["clock_offset_s"].notna().all()
+
+
+def test_a_machine_outside_on_which_no_worker_runs_is_an_error_row(measure, write_scenario, access):
+    nobody = {"name": "nobody", "address": _gateway(access)}
+    scenario = write_scenario("tcp-1:1", path="external", external=nobody, arm_timeout_s=1)
+    report = measure(scenario).result(raise_on_failure=False)
+    assert report.judgement.verdict is Verdict.INVALID
+    assert report.record.outcomes[0].error.reason in (Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT)

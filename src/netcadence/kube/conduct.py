@@ -90,7 +90,8 @@ class _Netcadence:
         on_progress: Progress,
     ) -> Arming:
         if not observation.requests:  # one clock for all rounds, so that the estimates of all go together
-            dispatch.set_reference(run, pairs[0].client)
+            # A machine outside is reached by pods, and may reach none of them.
+            dispatch.set_reference(run, pairs[0].server if run.scenario.external else pairs[0].client)
         return dispatch.arm(
             run,
             pairs,

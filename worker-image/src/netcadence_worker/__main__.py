@@ -1,4 +1,4 @@
-"""The program in the pod: `python -m netcadence_worker`."""
+"""The program in the pod: `python -m netcadence_worker`; with `--external` that of a machine elsewhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from netcadence_worker import outside
 from netcadence_worker.clusterloader_arguments import udp_options
 from netcadence_worker.clusterloader_wire import ClusterloaderWire
 from netcadence_worker.settings import Settings, SettingsError
@@ -28,11 +29,18 @@ def main() -> int:
         0 if it was told to stop, whatever was open then (that is reported); 78 if the environment or the
         image lacks something; 69 if a port is taken or the credentials cannot be read.
     """
+    arguments = sys.argv[1:]
     try:
+        if outside.OPTION in arguments:
+            with outside.environment_of(arguments) as environment:
+                return _serve(Settings.from_environment(environment), NetcadenceWire())
         settings = Settings.from_environment(os.environ)
-        wire = _wire(settings, sys.argv[1:])
+        return _serve(settings, _wire(settings, arguments))
     except SettingsError as error:
         return _give_up(_EX_CONFIG, f"SettingsError: {error}")
+
+
+def _serve(settings: Settings, wire: Wire) -> int:
     if missing := missing_tools(settings.tools):
         return _give_up(_EX_CONFIG, f"ToolMissing: not on the PATH: {', '.join(missing)}")
     # Blocked in every thread and taken up here alone: no handler can interrupt anything.
