@@ -15,9 +15,10 @@ import yaml
 from flows import environment
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.installation import install
+from netcadence.kube.resource import NODE, SERVICE
 from netcadence.lake import Lake
 from netcadence.record import Verdict
-from netcadence_worker.contract import Reason
+from netcadence_worker.contract import RUN_LABEL, Reason
 
 
 @pytest.fixture
@@ -41,9 +42,41 @@ def dual_stack(access):
         pytest.skip("pods have no IPv6 address: the embedded network is without namespaces")
 
 
+@pytest.fixture
+def services(access):
+    """Skips where the embedded network has no Services."""
+    nodes, _ = access.list(NODE)
+    features = nodes[0]["metadata"]["annotations"].get("netcadence.io/network-features", "")
+    if "services" not in features.split(","):
+        pytest.skip("the embedded network is without Services: it has no namespaces, or nftables is missing")
+
+
+@pytest.mark.usefixtures("services")
+@pytest.mark.parametrize(
+    ("protocol", "path", "family"),
+    [
+        ("TCP", "cluster-ip", None),
+        ("HTTP", "cluster-ip", "ipv6"),
+        ("UDP", "node-port", None),
+    ],
+)
+def test_traffic_goes_through_a_service_of_the_server_alone(passed, access, protocol, path, family):
+    """Two clients of one server each have a port of the one Service; it is gone with the run."""
+    name = f"{protocol.lower()}-2:1"
+    rows = passed(
+        name, protocol, path=path, clients=2, servers=1, **({"ip_family": family} if family else {})
+    )
+    assert (set(rows["path"]), len(set(rows["target_port"]))) == ({path}, 2)
+    assert list(rows["target"]) == list(rows["target_ip"])
+    assert not set(rows["target"]) & set(rows["server_ip"])
+    assert {":" in address for address in rows["target"]} == {family == "ipv6"}
+    assert access.list(SERVICE, "netcadence", selector=RUN_LABEL)[0] == []
+
+
 @pytest.mark.usefixtures("dual_stack")
-@pytest.mark.parametrize("protocol", ["TCP", "UDP", "HTTP"])
-def test_each_protocol_is_measured_over_ipv6(passed, protocol):
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+def test_traffic_goes_over_ipv6(passed, protocol):
+    """HTTP does so in a test above."""
     rows = passed(f"{protocol.lower()}-1:1", protocol, ip_family="ipv6")
     assert all(
         ":" in address for column in ("client_ip", "server_ip", "target_ip") for address in rows[column]
@@ -80,10 +113,9 @@ def _gateway(access):
     return str(ipaddress.ip_network(f"{node}/20", strict=False)[1])
 
 
-@pytest.mark.parametrize("protocol", ["TCP", "HTTP"])
-def test_pods_measure_to_a_machine_outside_of_the_cluster(passed, outside, protocol):
+def test_pods_measure_to_a_machine_outside_of_the_cluster(passed, outside):
     """Its worker arms and reports like any other, and its clock is the reference: it need reach no pod."""
-    rows = passed(f"{protocol.lower()}-2:1", protocol, path="external", external=outside, clients=2)
+    rows = passed("tcp-2:1", path="external", external=outside, clients=2)
     assert (set(rows["server_pod"]), set(rows["target_ip"])) == ({"outside"}, {outside["address"]})
     assert set(rows["clock_reference"]) == {"outside"}
     assert len(set(rows["client_pod"])) == len(set(rows["port"])) == 2
