@@ -173,6 +173,14 @@ class Cluster:
         """
         self._command("uplink", {"node": node, "bits_per_s": bits_per_s})
 
+    def set_policies(self, *, enforced: bool = True, delay_s: float = 0) -> None:
+        """Have network policies take effect so many seconds after a change from now on, or not at all.
+
+        Raises:
+            EmbeddedClusterError: The delay is not between 0 and 3600.
+        """
+        self._command("policies", {"enforced": enforced, "delay_s": delay_s})
+
     def lose_node(self, node: str) -> None:
         """Cut a node's power: its pods die at once, and soon it is no longer Ready."""
         self._command("lose", {"node": node})

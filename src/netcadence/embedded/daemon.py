@@ -28,6 +28,7 @@ from netcadence.embedded.network.namespaces import NamespaceNetwork
 from netcadence.embedded.node import Node
 from netcadence.embedded.operations import Operations
 from netcadence.embedded.pod import NodeServices
+from netcadence.embedded.policy.enforcer import PolicyEnforcer
 from netcadence.embedded.processes import ProcessIdentity
 from netcadence.embedded.proxy import Proxy
 from netcadence.embedded.scheduler import Scheduler
@@ -79,8 +80,14 @@ class Daemon:
             certificates = self._issue_certificates(network)
             sockets = self._bind(stack, network)
             port = sockets[0].getsockname()[1]
-            self._register_nodes(stack, network, port, certificates)
-            await self._serve(stack, network, sockets)
+            policies = PolicyEnforcer(
+                self._store,
+                network,
+                enforced=self._settings.policies_enforced,
+                delay_s=self._settings.policy_delay_s,
+            )
+            self._register_nodes(stack, network, policies, port, certificates)
+            await self._serve(stack, network, policies, sockets)
             url = f"https://{_LOOPBACK}:{port}"
             self._admit_administrator(url)
             self._state.write_record(_record(network, url))
@@ -89,6 +96,7 @@ class Daemon:
                 activities = [node.run() for node in self._nodes.values()]
                 activities.append(Scheduler(self._store, self._recorder).run())
                 activities.append(proxy.run())
+                activities.append(policies.run())
                 tasks = [group.create_task(each) for each in activities]
                 _log.info("up at %s, network %s", url, network.kind)
                 announce()
@@ -135,7 +143,11 @@ class Daemon:
             return [stack.enter_context(_bound(*address)) for address in addresses]
 
     async def _serve(
-        self, stack: contextlib.AsyncExitStack, network: Network, sockets: list[socket.socket]
+        self,
+        stack: contextlib.AsyncExitStack,
+        network: Network,
+        policies: PolicyEnforcer,
+        sockets: list[socket.socket],
     ) -> None:
         api = ApiServer(
             self._store,
@@ -145,7 +157,7 @@ class Daemon:
             key=self._state.server_key,
             authorizer=RoleAuthorizer(self._store),
             logs=self._logs,
-            operations=Operations(network, self._nodes).routes(),
+            operations=Operations(network, self._nodes, policies).routes(),
         )
         await api.start()
         stack.push_async_callback(api.stop)
@@ -154,6 +166,7 @@ class Daemon:
         self,
         stack: contextlib.AsyncExitStack,
         network: Network,
+        policies: PolicyEnforcer,
         port: int,
         certificates: Certificates,
     ) -> None:
@@ -161,6 +174,7 @@ class Daemon:
         services = NodeServices(
             store=self._store,
             network=network,
+            policies=policies,
             recorder=self._recorder,
             settings=self._settings,
             pods=self._state.pods,

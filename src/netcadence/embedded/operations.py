@@ -14,22 +14,26 @@ from netcadence.embedded.api.status import ApiError, bad_request, not_found
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.network import Network
 from netcadence.embedded.node import Node
+from netcadence.embedded.policy.enforcer import PolicyEnforcer
+from netcadence.embedded.settings import MAX_DELAY_S
 
 #: Rates below this starve even the API's own traffic, and those above are none.
 _RATES_BITS_PER_S = range(100_000, 10**12)
 
 
 class Operations:
-    """The routes below /embedded/v1/; each is a POST with a JSON object that names a node."""
+    """The routes below /embedded/v1/; each is a POST with a JSON object that mostly names a node."""
 
-    def __init__(self, network: Network, nodes: Mapping[str, Node]) -> None:
+    def __init__(self, network: Network, nodes: Mapping[str, Node], policies: PolicyEnforcer) -> None:
         self._network = network
         self._nodes = nodes
+        self._policies = policies
 
     def routes(self) -> list[Route]:
         return [
             Route("/embedded/v1/uplink", self._set_uplink_rate, methods=["POST"]),
             Route("/embedded/v1/lose", self._lose, methods=["POST"]),
+            Route("/embedded/v1/policies", self._set_policies, methods=["POST"]),
             Route("/embedded/v1/return", self._return, methods=["POST"]),
         ]
 
@@ -43,6 +47,20 @@ class Operations:
             await self._network.set_uplink_rate(node.name, rate)
         except EmbeddedClusterError as error:
             return failure(ApiError(409, "Conflict", str(error)))
+        return Response(status_code=204)
+
+    async def _set_policies(self, request: Request) -> Response:
+        body = await _body(request)
+        enforced, delay_s = body.get("enforced"), body.get("delay_s")
+        if not isinstance(enforced, bool):
+            raise bad_request(f"enforced: {enforced!r} is not true or false")
+        if (
+            isinstance(delay_s, bool)
+            or not isinstance(delay_s, int | float)
+            or not 0 <= delay_s <= MAX_DELAY_S
+        ):
+            raise bad_request(f"delay_s: {delay_s!r} is not a number from 0 to {MAX_DELAY_S}")
+        self._policies.change(enforced=enforced, delay_s=delay_s)
         return Response(status_code=204)
 
     async def _lose(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.events import EventKind, EventRecorder
 from netcadence.embedded.network import Attachment, Network
 from netcadence.embedded.pod_status import pod_status, rejected_status
+from netcadence.embedded.policy.enforcer import PolicyEnforcer
 from netcadence.embedded.processes import carries, is_in_namespace, sweep
 from netcadence.embedded.service_accounts import user_of
 from netcadence.embedded.settings import Settings
@@ -39,6 +40,7 @@ class NodeServices:
 
     store: Store
     network: Network
+    policies: PolicyEnforcer
     recorder: EventRecorder
     settings: Settings
     pods: Path
@@ -149,10 +151,14 @@ class Pod:
         try:
             self._attachment = await self._services.network.attach(self._node)
         except EmbeddedClusterError as error:
-            self._report("Warning", "FailedCreatePodSandBox", str(error))
-            self._reject(str(error))
+            self._refuse_place(error)
             return
         try:
+            try:
+                await self._services.policies.admit(self._pod, self._attachment)
+            except EmbeddedClusterError as error:
+                self._refuse_place(error)
+                return
             if self._ending.is_set():
                 return
             before = {
@@ -171,7 +177,12 @@ class Pod:
                     raise end
         finally:
             self._end_processes(self._attachment)
+            self._services.policies.release(self.uid)
             await self._services.network.detach(self._attachment)
+
+    def _refuse_place(self, error: EmbeddedClusterError) -> None:
+        self._report("Warning", "FailedCreatePodSandBox", str(error))
+        self._reject(str(error))
 
     def _host(self, attachment: Attachment) -> ContainerHost:
         services, metadata = self._services, self._pod["metadata"]

@@ -15,7 +15,7 @@ NetworkKind = Literal["namespaces", "loopback"]
 NetworkChoice = Literal["auto", "namespaces", "loopback"]
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
-_MAX_DELAY_S: Final = 3600
+MAX_DELAY_S: Final = 3600
 _MAX_NODES: Final = 64  # each costs a namespace and a bridge; real clusters are for more
 
 
@@ -36,6 +36,10 @@ class Settings:
             the pause only leaves time for what a real client would see meanwhile.
         load_balancer_delay_s: How long a Service of type LoadBalancer waits for its address; for ever if
             None, as on a cluster where nobody provides load balancers.
+        policies_enforced: Whether network policies have any effect; without, they are kept and ignored, as by
+            a real cluster whose network plugin does not know them.
+        policy_delay_s: How much later than it is written a change of policies, or of what they select, has
+            its effect. Also the rules for a new pod come so late, which they otherwise precede.
     """
 
     name: str = "default"
@@ -47,6 +51,8 @@ class Settings:
     restart_backoff_s: float = 10.0
     node_grace_s: float = 1.0
     load_balancer_delay_s: float | None = 0.2
+    policies_enforced: bool = True
+    policy_delay_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -58,10 +64,12 @@ class Settings:
         ):
             if not 1 <= value <= most:
                 raise EmbeddedClusterError(f"{setting}: {value} is not between 1 and {most}")
-        if self.load_balancer_delay_s is not None and not 0 <= self.load_balancer_delay_s <= _MAX_DELAY_S:
-            raise EmbeddedClusterError(
-                f"load_balancer_delay_s: {self.load_balancer_delay_s} is not between 0 and {_MAX_DELAY_S}"
-            )
+        for setting, delay_s in (
+            ("load_balancer_delay_s", self.load_balancer_delay_s or 0),
+            ("policy_delay_s", self.policy_delay_s),
+        ):
+            if not 0 <= delay_s <= MAX_DELAY_S:
+                raise EmbeddedClusterError(f"{setting}: {delay_s} is not between 0 and {MAX_DELAY_S}")
         if self.network not in get_args(NetworkChoice):
             allowed = ", ".join(get_args(NetworkChoice))
             raise EmbeddedClusterError(f"network: {self.network!r} is not one of {allowed}")

@@ -303,3 +303,9 @@ def test_a_pods_credentials_are_its_users_and_nobody_elses(start_pod, until):
     pod = start_pod(code=READ_AS, restartPolicy="Never", securityContext={"runAsUser": 65532})
     until(lambda: pod.read().status.phase == "Succeeded")
     assert pod.log == "True False False\n"
+
+
+def test_nodes_say_what_their_network_has(cluster, core):
+    for node in core.list_node().items:
+        features = node.metadata.annotations["netcadence.io/network-features"].split(",")
+        assert ("policies" in features) == (cluster.network == "namespaces")

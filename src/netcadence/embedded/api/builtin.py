@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from netcadence.embedded.api import defaults, service_rules, validation
+from netcadence.embedded.api import defaults, network_policy, service_rules, validation
 from netcadence.embedded.api.resources import ResourceType
 from netcadence.embedded.api.structural import definition_causes
 
@@ -119,6 +119,17 @@ BUILTIN: Final = (
         "EndpointSlice",
         default=service_rules.default_slice,
         validate=service_rules.endpoint_slice,
+    ),
+    ResourceType(
+        "networking.k8s.io",
+        "v1",
+        "networkpolicies",
+        "NetworkPolicy",
+        short_names=("netpol",),
+        has_generation=True,
+        default=network_policy.complete,
+        validate=network_policy.causes,
+        fields=network_policy.FIELDS,
     ),
     ResourceType(_RBAC, "v1", "roles", "Role", name_rule="path"),
     ResourceType(

@@ -76,9 +76,15 @@ def _images(spec: Mapping[str, Any], field: str) -> str:
     return ",".join(str(each.get(field, "")) for each in spec.get("containers") or ())
 
 
-def _selector(spec: Mapping[str, Any]) -> str:
-    labels = (spec.get("selector") or {}).get("matchLabels") or {}
-    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+def _selector(selector: Mapping[str, Any] | None) -> str:
+    """Return a label selector as kubectl writes one."""
+    selector = selector or {}
+    terms = [(key, f"{key}={value}") for key, value in (selector.get("matchLabels") or {}).items()]
+    for each in selector.get("matchExpressions") or ():
+        key, values = each["key"], f"({','.join(sorted(each.get('values') or ()))})"
+        shown = {"In": f"{key} in {values}", "NotIn": f"{key} notin {values}", "Exists": key}
+        terms.append((key, shown.get(each["operator"], f"!{key}")))
+    return ",".join(term for _, term in sorted(terms)) or _NONE
 
 
 def _deployment(obj: Mapping[str, Any]) -> list[Any]:
@@ -92,7 +98,7 @@ def _deployment(obj: Mapping[str, Any]) -> list[Any]:
         _age(obj),
         _images(template, "name"),
         _images(template, "image"),
-        _selector(spec),
+        _selector(spec.get("selector")),
     ]
 
 
@@ -107,7 +113,7 @@ def _replica_set(obj: Mapping[str, Any]) -> list[Any]:
         _age(obj),
         _images(template, "name"),
         _images(template, "image"),
-        _selector(spec),
+        _selector(spec.get("selector")),
     ]
 
 
@@ -213,6 +219,10 @@ def _few(values: list[str]) -> str:
     return ",".join(values[:_SHOWN]) + more
 
 
+def _network_policy(obj: Mapping[str, Any]) -> list[Any]:
+    return [_name(obj), _selector(obj["spec"].get("podSelector")), _age(obj)]
+
+
 def _lease(obj: Mapping[str, Any]) -> list[Any]:
     return [_name(obj), (obj.get("spec") or {}).get("holderIdentity", ""), _age(obj)]
 
@@ -263,6 +273,7 @@ CELLS: Final[dict[str, tuple[tuple[Column, ...], Cells]]] = {
     "secrets": (_columns("Type", "Data"), _secret),
     "services": (_columns("Type", "Cluster-IP", "External-IP", "Port(s)", wide=("Selector",)), _service),
     "endpointslices.discovery.k8s.io": (_columns("AddressType", "Ports", "Endpoints"), _endpoint_slice),
+    "networkpolicies.networking.k8s.io": (_columns("Pod-Selector"), _network_policy),
     "leases.coordination.k8s.io": (_columns("Holder"), _lease),
     "customresourcedefinitions.apiextensions.k8s.io": ((_NAME, Column("Created At", "date")), _definition),
     "rolebindings.rbac.authorization.k8s.io": (_columns("Role"), _binding),

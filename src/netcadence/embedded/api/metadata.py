@@ -54,7 +54,7 @@ def metadata_causes(
     metadata = new["metadata"]
     causes = list(_name_causes(type_, metadata)) if old is None else []
     if old is None or metadata.get("labels") != old["metadata"].get("labels"):
-        causes += _label_causes(metadata.get("labels"))
+        causes += label_causes(metadata.get("labels"), "metadata.labels")
     if old is None or metadata.get("annotations") != old["metadata"].get("annotations"):
         causes += _annotation_causes(metadata.get("annotations"))
     causes += _owner_causes(metadata.get("ownerReferences"))
@@ -73,15 +73,24 @@ def _name_causes(type_: ResourceType, metadata: Mapping[str, Any]) -> Iterator[C
         yield invalid_value("metadata.name", name, f"must be no more than {rule.longest} characters")
 
 
-def _label_causes(labels: Any) -> Iterator[Cause]:
+def label_causes(labels: Any, path: str) -> Iterator[Cause]:
+    """Yield what is wrong with labels, or with what a selector wants of them."""
     for key, value in (labels or {}).items():
-        if not _QUALIFIED.fullmatch(key):
-            yield invalid_value("metadata.labels", key, "name part must consist of alphanumeric characters")
-        if not isinstance(value, str) or not _VALUE.fullmatch(value):
-            sentence = (
-                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
-            )
-            yield invalid_value("metadata.labels", value, sentence)
+        yield from label_key_causes(key, path)
+        yield from label_value_causes(value, path)
+
+
+def label_key_causes(key: str, path: str) -> Iterator[Cause]:
+    if not _QUALIFIED.fullmatch(key):
+        yield invalid_value(path, key, "name part must consist of alphanumeric characters")
+
+
+def label_value_causes(value: Any, path: str) -> Iterator[Cause]:
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
+        sentence = (
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
+        )
+        yield invalid_value(path, value, sentence)
 
 
 def _annotation_causes(annotations: Any) -> Iterator[Cause]:

@@ -99,15 +99,10 @@ def _schema(type_: ResourceType) -> Object:
         schema: dict[str, Any] = dict(type_.schema.source)
     else:
         text = {"type": "string"}
+        known = type_.fields.source["properties"] if type_.fields else {"spec": _OPEN, "status": _OPEN}
         schema = {
             "type": "object",
             "description": f"{type_.kind} of {type_.api_version}; kept as it is sent.",
-            "properties": {
-                "apiVersion": text,
-                "kind": text,
-                "metadata": _OPEN,
-                "spec": _OPEN,
-                "status": _OPEN,
-            },
+            "properties": {"apiVersion": text, "kind": text, "metadata": _OPEN, **known},
         }
     return {**schema, "x-kubernetes-group-version-kind": [_kind(type_)]}

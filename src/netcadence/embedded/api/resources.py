@@ -49,6 +49,7 @@ class ResourceType:
         status_on_create: A status sent with a create is kept (nodes register themselves with one).
         blind_update: A PUT may leave out the resourceVersion.
         schema: The schema of a custom resource; None for built-in ones.
+        fields: What fields a built-in resource has; None for those that are kept as they are sent.
         columns: Printer columns of a custom resource.
         subresources: Names of those served beside the object, such as `status` and `scale`.
         name_rule: `subdomain`, `label`, `label1035` or `path`.
@@ -73,6 +74,7 @@ class ResourceType:
     default: Defaulter = _nothing_to_default
     validate: Validator = _nothing_to_validate
     schema: Schema | None = None
+    fields: Schema | None = None
     columns: tuple[Column, ...] = field(default=())
     verbs: tuple[str, ...] = ALL_VERBS
 
@@ -89,6 +91,11 @@ class ResourceType:
     def has_status(self) -> bool:
         """Whether the status is written through its own subresource only."""
         return "status" in self.subresources
+
+    @property
+    def known_fields(self) -> Schema | None:
+        """The schema by which unknown fields are told, if there is one."""
+        return self.schema or self.fields
 
     @property
     def is_custom(self) -> bool:

@@ -145,9 +145,10 @@ def _manager(request: Request) -> str:
 
 def _check_fields(request: Request, target: Target, obj: Object) -> list[str]:
     """Remove fields that the schema does not know; return warnings of them, or refuse them if so asked."""
-    if target.type.schema is None:
+    known = target.type.known_fields
+    if known is None:
         return _unevaluated_rules(obj) if target.type.kind == "CustomResourceDefinition" else []
-    unknown = target.type.schema.prune_object(obj)
+    unknown = known.prune_object(obj)
     level = request.query_params.get("fieldValidation") or "Warn"
     if level not in ("Ignore", "Warn", "Strict"):
         raise bad_request(

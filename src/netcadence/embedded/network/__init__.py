@@ -99,6 +99,14 @@ class Network(Protocol):
         """Return a non-blocking stream socket that belongs to the node: what it sends starts there."""
         ...
 
+    async def set_filter(self, attachment: Attachment, script: str) -> None:
+        """Run nft commands in a pod's own place, all of them or none.
+
+        Raises:
+            EmbeddedClusterError: They were refused, or this network has no filters.
+        """
+        ...
+
     async def set_uplink_rate(self, node: str, bits_per_s: int | None) -> None:
         """Limit what a node sends to and gets from other nodes; None lifts the limit.
 

@@ -63,6 +63,12 @@ class LoopbackNetwork:
         connection.bind((self.node_ips(node)[0], 0))
         return connection
 
+    async def set_filter(self, attachment: Attachment, script: str) -> None:
+        del script
+        raise EmbeddedClusterError(
+            f"{attachment.ips[0]} cannot be filtered: a loopback network has no filters"
+        )
+
     async def set_uplink_rate(self, node: str, bits_per_s: int | None) -> None:
         raise EmbeddedClusterError(
             f"the uplink of {node} cannot be set to {bits_per_s} bits/s: a loopback network has no uplinks"

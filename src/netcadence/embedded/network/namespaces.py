@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from netcadence.embedded.errors import EmbeddedClusterError
-from netcadence.embedded.network import Attachment, NetworkFeature, neighbours
+from netcadence.embedded.network import Attachment, NetworkFeature, neighbours, nftables
 from netcadence.embedded.network.addresses import (
     API_OFFSET,
     BLOCK,
@@ -47,6 +47,12 @@ _GUARDS: Final = (str(BLOCK), str(BLOCK_V6))
 _BURST_S: Final = 0.005
 _QUEUE_MS: Final = 50
 _MIN_BURST_BYTES: Final = 16_384
+#: Has all that filters of pods need of the kernel, and leaves nothing behind.
+_TRIAL_FILTER: Final = (
+    "table inet netcadence-trial { chain input { type filter hook input priority filter; "
+    "ct state established ct direction reply accept; }; }\n"
+    "delete table inet netcadence-trial\n"
+)
 #: There are no loops, and without spanning tree a port forwards at once. Snooping would
 #: only get in the way of IPv6's neighbour discovery.
 _BRIDGE: Final = "type bridge stp_state 0 mcast_snooping 0"
@@ -129,6 +135,7 @@ class NamespaceNetwork:
             lines = ["link set lo up", f"link add pods {_BRIDGE}", *_bare_up("uplink", "pods")]
             await _ip(lines + self._up("pods", self._slot.node_offset(index)), self._namespace(node))
         await self._prepare_translation()
+        await self._prepare_filters()
 
     async def _prepare_translation(self) -> None:
         paths = [_NAMESPACES / self._namespace(node) for node in self._nodes]
@@ -141,6 +148,13 @@ class NamespaceNetwork:
         for node, path in zip(self._nodes, paths, strict=True):
             await self._translation.add_node(node, path, self.node_ips(node))
         self._features.add("services")
+
+    async def _prepare_filters(self) -> None:
+        trial = _NAMESPACES / self._namespace(self._nodes[0])
+        if why := await asyncio.to_thread(nftables.refusal, trial, _TRIAL_FILTER):
+            _log.warning("network policies are kept and have no effect: %s", why)
+            return
+        self._features.add("policies")
 
     async def set_services(self, forwards: Sequence[Forward], announcers: Mapping[str, str]) -> None:
         if self._translation:
@@ -208,6 +222,14 @@ class NamespaceNetwork:
             connection = socket.socket(family, socket.SOCK_STREAM)
         connection.settimeout(0)
         return connection
+
+    async def set_filter(self, attachment: Attachment, script: str) -> None:
+        if attachment.namespace is None:
+            raise EmbeddedClusterError(f"{attachment.ips[0]} has no namespace of its own to filter in")
+        try:
+            await asyncio.to_thread(nftables.run, attachment.namespace, script)
+        except OSError as error:
+            raise EmbeddedClusterError(f"{attachment.namespace}: {error.strerror}") from error
 
     async def set_uplink_rate(self, node: str, bits_per_s: int | None) -> None:
         for namespace, interface in ((self._namespace(node), "uplink"), (self._fabric, node)):

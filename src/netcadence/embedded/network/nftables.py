@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+import threading
+import time
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.network.entry import inside
 
 _LIBRARY: Final = "libnftables.so.1"
+#: Freeing a context waits until the kernel has cleared away what its commands replaced, which takes ten times
+#: as long as they do. After such a rest it has done so. A namespace lives on for so long.
+_REST_S: Final = 0.2
+#: Contexts, and when they were last used.
+_used: Final[SimpleQueue[tuple[float, int]]] = SimpleQueue()
 
 
 def missing_for_nftables() -> str:
@@ -44,7 +52,34 @@ def run(namespace: Path, script: str) -> None:
                 said = library.nft_ctx_get_error_buffer(context).decode(errors="replace").strip()
                 raise EmbeddedClusterError(f"nft in {namespace.name} failed: {said}")
         finally:
-            library.nft_ctx_free(context)
+            _used.put((time.monotonic(), context))
+            _freer(library)
+
+
+def refusal(namespace: Path, script: str) -> str:
+    """Try commands in a namespace; return why they cannot be had here, or an empty text."""
+    if missing := missing_for_nftables():
+        return missing
+    try:
+        run(namespace, script)
+    except (EmbeddedClusterError, OSError) as error:
+        return str(error)
+    return ""
+
+
+@cache
+def _freer(library: ctypes.CDLL) -> threading.Thread:
+    """Return the thread that frees contexts once they have rested."""
+    thread = threading.Thread(target=_free, args=(library,), name="nftables-freer", daemon=True)
+    thread.start()
+    return thread
+
+
+def _free(library: ctypes.CDLL) -> None:
+    while True:
+        since, context = _used.get()
+        time.sleep(max(0.0, since + _REST_S - time.monotonic()))
+        library.nft_ctx_free(context)
 
 
 @cache
