@@ -69,6 +69,10 @@ bench-overhead: setup  ## Measure what netcadence adds to the bare tools; prints
 bench-mesh: setup  ## Measure what a mesh of 8 nodes takes beside its traffic; prints phases
 	@$(BIN)/python benchmarks/mesh.py
 
+.PHONY: bench-acceptance
+bench-acceptance: setup  ## Measure what a whole acceptance takes beside its traffic; prints phases, keeps JSON
+	@$(BIN)/python benchmarks/acceptance.py
+
 .PHONY: bench-verdicts
 bench-verdicts: setup  ## Simulate how often verdicts are wrong; prints tables, keeps JSON
 	@$(BIN)/python benchmarks/verdicts.py

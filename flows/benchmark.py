@@ -173,6 +173,7 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
     run = course.run
     assert course.facts is not None  # noqa: S101 - seen at the outset; tells the type checker
     try:
+        tenancy.require()
         with course.phase("deploy"):
             owner = deploy(run, layout)
         with course.phase("ready"):

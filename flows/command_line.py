@@ -16,9 +16,25 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import embedded_commands, environment, perfdata_commands
+from flows import accept_commands, embedded_commands, environment, perfdata_commands
 from flows.display import Display
 from flows.exit_code import ExitCode, gravest, of_error
+from flows.options import (
+    ClientNode,
+    Context,
+    FamilyOption,
+    Json,
+    Kubeconfig,
+    LakeAddress,
+    LeaseNamespace,
+    NodeSelector,
+    PairBandwidth,
+    PathOption,
+    PlacementOption,
+    ServerNode,
+    TotalBandwidth,
+    TotalBytes,
+)
 from flows.perfdata_commands import PerfDataFolder
 from netcadence import __version__, document, scenario
 from netcadence import sla as slas
@@ -30,10 +46,8 @@ from netcadence.home import Home
 from netcadence.kube import wire as wires
 from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
-from netcadence.pairing import Placement
 from netcadence.report import plan_as_json
 from netcadence.schedule import Shape
-from netcadence.traffic_path import IPFamily, TrafficPath
 
 #: Paragraphs that begin with \b keep their lines.
 _HELP = """Synchronized network benchmarks between pods of a Kubernetes cluster, judged and remembered.
@@ -67,72 +81,6 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 application.add_typer(embedded_commands.application, name="embedded")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
-LakeAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--lake",
-        metavar="URL",
-        help="The lake: a folder, s3://… or gs://…; by default .netcadence/lake in the checkout.",
-    ),
-]
-Context = Annotated[str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.")]
-Kubeconfig = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
-]
-LeaseNamespace = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="Where the lease is by which runs on one cluster find each other; by default netcadence.",
-        show_default=False,
-    ),
-]
-ClientNode = Annotated[
-    str | None,
-    typer.Option("--client-node", metavar="NODE", help="All clients on this node; with --server-node."),
-]
-ServerNode = Annotated[
-    str | None,
-    typer.Option("--server-node", metavar="NODE", help="All servers on this node; with --client-node."),
-]
-NodeSelector = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--node-selector", metavar="KEY=VALUE", help="Only nodes with this label; may be given repeatedly."
-    ),
-]
-PlacementOption = Annotated[
-    Placement | None,
-    typer.Option("--placement", metavar="WHERE", help="cross-node, same-node, cross-zone or any."),
-]
-PathOption = Annotated[
-    TrafficPath | None,
-    typer.Option(
-        "--path",
-        metavar="WAY",
-        help="Where clients connect: pod-ip, cluster-ip, node-port, load-balancer, dns or host-network.",
-    ),
-]
-FamilyOption = Annotated[
-    IPFamily | None,
-    typer.Option("--ip-family", metavar="FAMILY", help="ipv4 or ipv6; by default the first one of the pods."),
-]
-PairBandwidth = Annotated[
-    str | None,
-    typer.Option(
-        "--max-pair-bandwidth", metavar="BITS/S", help="Refuse what can send more in a pair, such as 100M."
-    ),
-]
-TotalBandwidth = Annotated[
-    str | None,
-    typer.Option("--max-total-bandwidth", metavar="BITS/S", help="The same for all pairs together."),
-]
-TotalBytes = Annotated[
-    str | None,
-    typer.Option("--max-total-bytes", metavar="BYTES", help="Refuse what can send more in all, such as 10G."),
-]
 
 
 @application.command()
@@ -356,6 +304,7 @@ def results(
         perfdata_commands.export_runs([each["run_id"] for each in runs], address, perfdata)
 
 
+application.command()(accept_commands.accept)
 application.command("import-perfdata")(perfdata_commands.import_perfdata)
 
 

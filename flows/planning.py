@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from flows import embedded_commands
-from netcadence.forecast import Forecast
+from flows.exit_code import ExitCode
+from netcadence.acceptance.programme import Programme
+from netcadence.forecast import Forecast, forecast
 from netcadence.kube.access import Access
 from netcadence.kube.errors import ClusterUnknownError
 from netcadence.kube.facts import cluster_facts
 from netcadence.nodes import Site
-from netcadence.report import plan_table
+from netcadence.report import plan_table, programme_as_json, programme_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +62,23 @@ def show(plans: list[Forecast], seen: Seen, console: Console) -> None:
     """Print what runs would do."""
     for each in plans:
         console.print(plan_table(each))
+    console.print(_note(seen))
+
+
+def _note(seen: Seen) -> Text:
     note = seen.why or f"cluster {seen.cluster} was read, and nothing was made"
-    console.print(Text(f"\n{note}", style="yellow" if seen.why else "dim"))
+    return Text(f"\n{note}", style="yellow" if seen.why else "dim")
+
+
+def show_acceptance(programme: Programme, seen: Seen, *, namespace: str, as_json: bool) -> ExitCode:
+    """Print what an acceptance would measure; returns whether it would be refused."""
+    measured = [each.scenario for each in programme.measurements]
+    plans = [forecast(each, namespace=namespace, sites=seen.sites) for each in measured]
+    if as_json:
+        found = programme_as_json(programme, plans) | {"cluster": seen.cluster}
+        print(json.dumps(found, indent=2))  # noqa: T201 - the command's output
+    else:
+        console = Console()
+        console.print(programme_table(programme, plans))
+        console.print(_note(seen))
+    return ExitCode.USAGE if any(plan.refusals for plan in plans) else ExitCode.PASS

@@ -95,7 +95,7 @@ class Session:
             NetcadenceError: A Prefect server or a cluster is not to be had; nothing was measured then.
         """
         outcomes: list[Outcome] = []
-        with self._surroundings() as target:
+        with surroundings(self.home, self.target, self.console) as target:
             for name in names:
                 outcomes.append(self._one(name, target, run_id))
                 if not as_json:
@@ -108,29 +108,9 @@ class Session:
             self._say_where(outcomes)
         return [outcome.code for outcome in outcomes]
 
-    @contextmanager
-    def _surroundings(self) -> Iterator[Target]:
-        """Have a Prefect server, and with --embedded a cluster, while scenarios run; the server stays."""
-        api = environment.prepare(self.home)
-        with ExitStack() as held:
-            with Display(self.console, "netcadence") as display:
-                display.step("looking for the Prefect server")
-                started = server.start(api, self.home)
-                target = self.target
-                if target.embedded:
-                    display.step("bringing up the embedded cluster")
-                    cluster = held.enter_context(embedded_cluster())
-                    target = replace(
-                        target, kubeconfig=cluster.kubeconfig, cluster=target.cluster or "embedded"
-                    )
-                if started:
-                    display.step("starting the Prefect server")
-                    server.wait(api, self.home)
-            yield target
-
     def _one(self, name: str, target: Target, run_id: str | None) -> Outcome:
         title = scenarios.find(name).name
-        with Display(self.console, title) as display, heard_by(display), self._server_needed(), attended():
+        with Display(self.console, title) as display, heard_by(display), server_needed(self.home), attended():
             state: State[Any] = benchmark(
                 name,
                 adjustment=self.adjustment,
@@ -150,17 +130,6 @@ class Session:
         if isinstance(report, Report):
             return Outcome(title, of_verdict(report.judgement.verdict), state, report)
         return Outcome(title, of_error(report), state, None, error=str(report) or str(state.message))
-
-    @contextmanager
-    def _server_needed(self) -> Iterator[None]:
-        """Say so in a sentence where the Prefect server refuses, or is gone."""
-        try:
-            yield
-        except Exception as error:
-            # What a flow raises is held in its state; what comes out of one is Prefect's own trouble.
-            raise server.ServerError(
-                f"The Prefect server at {environment.ui()} failed: {error}. Its log: {server.log(self.home)}"
-            ) from error
 
     def _show(self, outcome: Outcome) -> None:
         if outcome.report:
@@ -187,6 +156,36 @@ class Session:
     def _print_json(self, outcomes: list[Outcome]) -> None:
         runs = [outcome.as_json() for outcome in outcomes]
         print(json.dumps(runs, indent=2, default=str))  # noqa: T201 - the command's output
+
+
+@contextmanager
+def surroundings(home: Home, target: Target, console: Console) -> Iterator[Target]:
+    """Have a Prefect server, and with --embedded a cluster, while scenarios run; the server stays."""
+    api = environment.prepare(home)
+    with ExitStack() as held:
+        with Display(console, "netcadence") as display:
+            display.step("looking for the Prefect server")
+            started = server.start(api, home)
+            if target.embedded:
+                display.step("bringing up the embedded cluster")
+                cluster = held.enter_context(embedded_cluster())
+                target = replace(target, kubeconfig=cluster.kubeconfig, cluster=target.cluster or "embedded")
+            if started:
+                display.step("starting the Prefect server")
+                server.wait(api, home)
+        yield target
+
+
+@contextmanager
+def server_needed(home: Home) -> Iterator[None]:
+    """Say so in a sentence where the Prefect server refuses, or is gone."""
+    try:
+        yield
+    except Exception as error:
+        # What a flow raises is held in its state; what comes out of one is Prefect's own trouble.
+        raise server.ServerError(
+            f"The Prefect server at {environment.ui()} failed: {error}. Its log: {server.log(home)}"
+        ) from error
 
 
 @contextmanager

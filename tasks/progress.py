@@ -49,3 +49,23 @@ def heard_by(who: Listener) -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+class Chapter:
+    """Tells a listener what one of several says of its progress, and which one that is."""
+
+    def __init__(self, listener: Listener, title: str) -> None:
+        self._listener = listener
+        self._title = title
+
+    def step(self, what: str) -> None:
+        """Say that a step begins."""
+        self._listener.step(f"{self._title}  {what}")
+
+    def count(self, done: int, total: int) -> None:
+        """Say how much of the present step is done."""
+        self._listener.count(done, total)
+
+    def traffic(self, seconds: float) -> None:
+        """Say that traffic will flow for some time."""
+        self._listener.traffic(seconds)

@@ -56,7 +56,7 @@ def report(done: Report) -> None:
     facts = done.record.facts
     create_markdown_artifact(
         as_markdown(done.record, done.judgement, lake=done.lake),
-        key=_key("verdict", facts.scenario, facts.cluster),
+        key=artifact_key("verdict", facts.scenario, facts.cluster),
         description=f"{done.judgement.verdict}: run {facts.run_id}",
     )
 
@@ -71,7 +71,7 @@ def report_cleaning(done: Cleaning, cluster: str) -> None:
     left = len(done.remaining)
     create_table_artifact(
         rows,
-        key=_key("housekeeping", cluster),
+        key=artifact_key("housekeeping", cluster),
         description=f"Of runs that live no longer: {len(rows) - left} removed, {left} still there",
     )
 
@@ -86,7 +86,8 @@ def state_of(done: Report) -> State[Any]:
     return Failed(name=STATE_NAMES[verdict], message=f"{message}: {unmet}", data=done)
 
 
-def _key(*words: str) -> str:
+def artifact_key(*words: str) -> str:
+    """Return the key of a series of artifacts."""
     # Prefect allows lower-case letters, digits and dashes.
     return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 

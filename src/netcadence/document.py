@@ -37,11 +37,12 @@ def read(path: Path, model: type[Model]) -> Model:
     return validated(content, model, source=str(path))
 
 
-def validated(content: Mapping[str, Any], model: type[Model], *, source: str) -> Model:
+def validated(content: Mapping[str, Any], model: type[Model], *, source: str, at: str = "") -> Model:
     """Return a mapping as a `model`.
 
     Args:
         source: Where the content is from, which begins each line of a refusal, such as the file's path.
+        at: The field there that holds it, dotted; empty where it is the whole.
 
     Raises:
         InvalidInputError: It is not such a model.
@@ -51,7 +52,8 @@ def validated(content: Mapping[str, Any], model: type[Model], *, source: str) ->
     except ValidationError as error:
         # Of a default that waits for another field, nothing is wrong but that field.
         problems = (each for each in error.errors() if each["type"] != "default_factory_not_called")
-        lines = (f"{source}: {_sentence(problem, model)}" for problem in problems)
+        before = f"{source}: {at}." if at else f"{source}: "
+        lines = (f"{before}{_sentence(problem, model)}" for problem in problems)
         raise InvalidInputError("\n".join(lines)) from error
 
 
@@ -146,7 +148,7 @@ def _names(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
-    """Return the model that `location` leads to: through fields, and through the values of mappings."""
+    """Return the model that `location` leads to: through fields, values of mappings, and items."""
     annotation: Any = model
     for part in location:
         nested = _nested_model(annotation)
@@ -154,7 +156,8 @@ def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[B
             named = {field.alias or name: field for name, field in nested.model_fields.items()}
             annotation = named[str(part)].annotation if str(part) in named else None
         else:
-            arguments = typing.get_args(annotation)
+            # Of tuple[Item, ...] the item.
+            arguments = [each for each in typing.get_args(annotation) if each is not Ellipsis]
             annotation = arguments[-1] if arguments else None
     return _nested_model(annotation)
 

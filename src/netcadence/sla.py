@@ -153,7 +153,7 @@ class _Threshold(BaseModel):
     statistic: str | None = None
 
 
-class _Thresholds(BaseModel):
+class Thresholds(BaseModel):
     """What is asked of the scenarios of one pattern; `VOCABULARY` says what each word means."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -194,6 +194,32 @@ class _Thresholds(BaseModel):
             if threshold is not None:
                 yield term, threshold
 
+    def requirements_for(self, scenario: Scenario, where: str) -> tuple[Requirement, ...]:
+        """Return what is asked of `scenario`, which has to yield all of it.
+
+        Args:
+            where: File and field of these thresholds, for messages.
+
+        Raises:
+            InvalidInputError: With a line for each threshold that cannot be asked of it.
+        """
+        refusals = [
+            f"{where}.{term.name}: {obstacle}; allowed: {allowed_for(scenario)}"
+            for term, _ in self.items()
+            if (obstacle := term.obstacle(scenario))
+        ]
+        if refusals:
+            raise InvalidInputError("\n".join(refusals))
+        return tuple(
+            Requirement(term, threshold.value, term.statistic_named(threshold.statistic))
+            for term, threshold in self.items()
+        )
+
+
+def allowed_for(scenario: Scenario) -> str:
+    """Return the thresholds that can be asked of a scenario, in words."""
+    return ", ".join(each.name for each in VOCABULARY.values() if each.obstacle(scenario) is None)
+
 
 def _term_of(info: ValidationInfo) -> Term:
     return VOCABULARY[str(info.field_name)]
@@ -203,7 +229,7 @@ class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scenarios: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[a-z0-9.:*?\[\]!-]{1,63}$")], _Thresholds], Field(min_length=1)
+        dict[Annotated[str, Field(pattern=r"^[a-z0-9.:*?\[\]!-]{1,63}$")], Thresholds], Field(min_length=1)
     ]
 
 
@@ -217,7 +243,7 @@ class Sla:
     """
 
     source: Path
-    entries: Mapping[str, _Thresholds]
+    entries: Mapping[str, Thresholds]
 
     def requirements_for(self, scenario: Scenario) -> tuple[Requirement, ...]:
         """Return what is asked of `scenario`, in the vocabulary's order.
@@ -238,14 +264,13 @@ class Sla:
                         term, threshold.value, term.statistic_named(threshold.statistic)
                     )
                 elif pattern == scenario.name:
-                    allowed = (each.name for each in VOCABULARY.values() if each.obstacle(scenario) is None)
                     raise InvalidInputError(
                         f"{self.source}: scenarios.{pattern}.{term.name}: {obstacle}; "
-                        f"allowed: {', '.join(allowed)}"
+                        f"allowed: {allowed_for(scenario)}"
                     )
         return tuple(found[name] for name in VOCABULARY if name in found)
 
-    def _matching(self, name: str) -> list[tuple[str, _Thresholds]]:
+    def _matching(self, name: str) -> list[tuple[str, Thresholds]]:
         patterns = [entry for entry in self.entries.items() if fnmatch.fnmatchcase(name, entry[0])]
         return sorted(patterns, key=lambda entry: entry[0] == name)
 

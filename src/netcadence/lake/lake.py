@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
+from netcadence.acceptance.outcome import Acceptance
 from netcadence.errors import InvalidInputError
 from netcadence.foreign import ForeignRun
 from netcadence.lake import tables
@@ -86,11 +87,19 @@ class Lake:
             InvalidInputError: The id cannot name a file, or a run of whichever cluster has it already.
             LakeError: The storage refused or did not answer.
         """
-        _check_id(run_id)
-        places = (Place.of(path) for path in self._storage.files("runs"))
-        if any(place and place.name == run_id for place in places):
+        self._require_new("runs", run_id, "run")
+
+    def require_new_acceptance(self, acceptance_id: str) -> None:
+        """Make sure that an acceptance may be given this id. Raises as `require_new` does."""
+        self._require_new("acceptances", acceptance_id, "acceptance")
+
+    def _require_new(self, table: str, name: str, what: str) -> None:
+        _check_id(name, what)
+        places = (Place.of(path) for path in self._storage.files(table))
+        if any(place and place.name == name for place in places):
             raise InvalidInputError(
-                f"run id {run_id!r} is that of a run in the lake {self.url}; allowed: one that no run has had"
+                f"{what} id {name!r} is that of {_one(what)} in the lake {self.url}; "
+                f"allowed: one that no {what} has had"
             )
 
     def write(self, record: RunRecord) -> WrittenRun:
@@ -131,6 +140,20 @@ class Lake:
         urls = {table: self._storage.url_of(path) for table, path in paths.items()}
         return WrittenRun(run.run_id, urls, is_new=bool(missing))
 
+    def keep_acceptance(self, done: Acceptance) -> WrittenRun:
+        """Keep what each check of an acceptance came to; its runs are kept as any other.
+
+        Raises:
+            LakeError: The storage refused or did not answer; no half file is visible.
+        """
+        day = done.started_at.astimezone(UTC).date()
+        paths, new = {}, False
+        for table, rows in tables.acceptance(done).items():
+            path = Place(table, done.cluster, day, done.acceptance_id).path
+            new |= self._put(path, rows)
+            paths[table] = self._storage.url_of(path)
+        return WrittenRun(done.acceptance_id, paths, is_new=new)
+
     def runs(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a concluded run, oldest first."""
         return self._frame("runs", wanted)
@@ -150,6 +173,10 @@ class Lake:
     def summaries(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a metric and statistic over the pairs that others published."""
         return self._frame("summaries", wanted)
+
+    def acceptances(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a check of an acceptance; `run_id` is that of the run it was judged by."""
+        return self._frame("acceptances", wanted)
 
     def raw(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a tool, with what it printed."""
@@ -197,12 +224,16 @@ class Lake:
         return frame
 
 
-def _check_id(run_id: str) -> None:
+def _one(what: str) -> str:
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
+
+
+def _check_id(run_id: str, what: str = "run") -> None:
     try:
         _RUN_ID.validate_python(run_id)
     except ValidationError as error:
         allowed = "1 to 53 lower-case letters, digits and inner hyphens"
-        raise InvalidInputError(f"run id {run_id!r} cannot name a file; allowed: {allowed}") from error
+        raise InvalidInputError(f"{what} id {run_id!r} cannot name a file; allowed: {allowed}") from error
 
 
 def _check(facts: RunFacts | ForeignRun) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from netcadence import __version__
+from netcadence.acceptance.outcome import Acceptance, CheckResult
 from netcadence.foreign import ForeignFigure, ForeignRun
 from netcadence.lake.schemas import FILE_SCHEMAS
 from netcadence.lake.tool_output import ToolOutput, unpack
@@ -55,6 +57,35 @@ def _foreign_row(run: ForeignRun, figure: ForeignFigure) -> dict[str, Any]:
     if figure.statistic is None:
         return row | {"round": 0, "pair_index": 0}  # the only pair
     return row | {"ratio": run.ratio, "statistic": figure.statistic, "source": run.source}
+
+
+def acceptance(done: Acceptance) -> dict[str, pa.Table]:
+    """Return the table that holds what each check of an acceptance came to: `acceptances`."""
+    rows = [_check(done, position, each) for position, each in enumerate(done.rows)]
+    return {"acceptances": pa.Table.from_pylist(rows, schema=FILE_SCHEMAS["acceptances"])}
+
+
+def _check(done: Acceptance, position: int, result: CheckResult) -> dict[str, Any]:
+    measured, profile = result.measured, done.programme.profile
+    row = {
+        "run_id": measured.run_id,
+        "scenario": measured.measurement.scenario.name,
+        "started_at": measured.record.facts.started_at if measured.record else done.started_at,
+        "acceptance_id": done.acceptance_id,
+        "acceptance_started_at": done.started_at,
+        "acceptance_ended_at": done.ended_at,
+        "acceptance_verdict": done.verdict,
+        "profile": profile.name,
+        "profile_hash": done.programme.profile_hash,
+        "strict": profile.strict,
+        "position": position,
+        "check": result.check.name,
+        "title": result.check.title,
+        "level": result.level,
+        "detail": result.detail or None,
+        "netcadence_version": __version__,
+    }
+    return (asdict(result.decisive) if result.decisive else {}) | row | {"verdict": result.verdict}
 
 
 def _run(facts: RunFacts) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def rows(record: RunRecord, judgement: Judgement) -> tuple[Row, ...]:
     """Return a row for each threshold, one for all checks of the data together, and the run's own."""
     thresholds = [finding for finding in judgement.findings if finding.suite != "data"]
     checks = [finding for finding in judgement.findings if finding.suite == "data"]
-    found = [_threshold_row(finding, record.facts.tool) for finding in thresholds]
+    found = [threshold_row(finding, record.facts.tool) for finding in thresholds]
     if checks:
         passed = sum(check.verdict is Verdict.PASS for check in checks)
         verdict = Verdict.PASS if passed == len(checks) else Verdict.INVALID
@@ -102,7 +102,8 @@ def finding_name(finding: Finding) -> str:
     return "Consistency" if "/" in finding.statistic else f"{metric.title} {finding.statistic}"
 
 
-def _threshold_row(finding: Finding, tool: str) -> Row:
+def threshold_row(finding: Finding, tool: str) -> Row:
+    """Return the row of one threshold."""
     name, decimals = finding_name(finding), _DECIMALS.get((tool, finding.metric), 0)
     return Row(
         metric=name[:1].upper() + name[1:],
@@ -196,7 +197,7 @@ def _unmet(record: RunRecord, judgement: Judgement) -> Iterator[Note]:
         failed_check = finding.suite == "data" and finding.verdict is not Verdict.PASS
         if not (finding.detail or failed_check):
             continue
-        row = _threshold_row(finding, record.facts.tool)
+        row = threshold_row(finding, record.facts.tool)
         said = readable(finding.detail) or f"{row.value}, {row.threshold} is required"
         yield Note(finding.verdict.lower(), f"{finding_name(finding)}: {said}")
 

@@ -33,8 +33,8 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
         "network": facts.network,
         "path": facts.path,
         "ip_family": facts.ip_family or None,
-        "started_at": _instant(facts.started_at),
-        "ended_at": _instant(facts.ended_at),
+        "started_at": instant(facts.started_at),
+        "ended_at": instant(facts.ended_at),
         "duration_s": facts.duration_s,
         "verdict": str(judgement.verdict),
         "pairs": {"planned": facts.planned_pairs, "measured": facts.planned_pairs - len(record.errors)},
@@ -45,7 +45,7 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
             "bound": facts.skew_bound_ms,
         },
         "mesh": split and as_values(split),
-        "findings": [_finding(finding) for finding in judgement.findings],
+        "findings": [finding_as_json(finding) for finding in judgement.findings],
         "errors": [_error(outcome) for outcome in record.errors],
         "marks": Counter(str(mark) for outcome in record.outcomes for mark in set(outcome.marks)),
         "limits": Counter(outcome.limit for outcome in record.outcomes if outcome.limit),
@@ -55,7 +55,8 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_as_json(finding: Finding) -> dict[str, Any]:
+    """Return one requirement and what became of it."""
     return asdict(finding) | {
         "value": _number(finding.value),
         "threshold": _number(finding.threshold),
@@ -75,7 +76,8 @@ def _error(outcome: PairOutcome) -> dict[str, Any]:
     }
 
 
-def _instant(value: datetime) -> str:
+def instant(value: datetime) -> str:
+    """Return an instant as RFC 3339 writes it, in UTC."""
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -18,7 +18,7 @@ def as_markdown(record: RunRecord, judgement: Judgement, *, lake: str = "") -> s
     """
     facts = record.facts
     parts = [
-        f"## {judgement.verdict}: {_escaped(facts.scenario)} on {_escaped(facts.cluster)}",
+        f"## {judgement.verdict}: {escaped(facts.scenario)} on {escaped(facts.cluster)}",
         f"{content.pairs(record)} pairs measured, started {facts.started_at:%Y-%m-%d %H:%M:%S} UTC",
         _table(record, judgement),
         "\n".join(_item(note) for note in content.notes(record, judgement)),
@@ -34,19 +34,20 @@ def _table(record: RunRecord, judgement: Judgement) -> str:
         # What is not green is bold.
         verdict = row.verdict if row.verdict is Verdict.PASS else f"**{row.verdict}**"
         value = f"{row.value} ({row.interval})" if row.interval else row.value
-        cells = (_escaped(row.metric), _escaped(value), _escaped(row.threshold), verdict)
+        cells = (escaped(row.metric), escaped(value), escaped(row.threshold), verdict)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _item(note: content.Note) -> str:
     first, *more = note.text.splitlines()
-    lines = [f"- **{note.about}**: {_escaped(first)}"]
+    lines = [f"- **{note.about}**: {escaped(first)}"]
     if more:
         # An indented block shows a tool's lines as they are.
         lines += ["", *(f"      {line}" for line in more)]
     return "\n".join(lines)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return text that Markdown takes as it is."""
     return _MEANINGFUL.sub(r"\\\1", text)

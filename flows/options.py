@@ -1,0 +1,77 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netcadence.pairing import Placement
+from netcadence.traffic_path import IPFamily, TrafficPath
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+LakeAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--lake",
+        metavar="URL",
+        help="The lake: a folder, s3://… or gs://…; by default .netcadence/lake in the checkout.",
+    ),
+]
+Context = Annotated[str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
+]
+LeaseNamespace = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Where the lease is by which runs on one cluster find each other; by default netcadence.",
+        show_default=False,
+    ),
+]
+ClientNode = Annotated[
+    str | None,
+    typer.Option("--client-node", metavar="NODE", help="All clients on this node; with --server-node."),
+]
+ServerNode = Annotated[
+    str | None,
+    typer.Option("--server-node", metavar="NODE", help="All servers on this node; with --client-node."),
+]
+NodeSelector = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--node-selector", metavar="KEY=VALUE", help="Only nodes with this label; may be given repeatedly."
+    ),
+]
+PlacementOption = Annotated[
+    Placement | None,
+    typer.Option("--placement", metavar="WHERE", help="cross-node, same-node, cross-zone or any."),
+]
+PathOption = Annotated[
+    TrafficPath | None,
+    typer.Option(
+        "--path",
+        metavar="WAY",
+        help="Where clients connect: pod-ip, cluster-ip, node-port, load-balancer, dns or host-network.",
+    ),
+]
+FamilyOption = Annotated[
+    IPFamily | None,
+    typer.Option("--ip-family", metavar="FAMILY", help="ipv4 or ipv6; by default the first one of the pods."),
+]
+PairBandwidth = Annotated[
+    str | None,
+    typer.Option(
+        "--max-pair-bandwidth", metavar="BITS/S", help="Refuse what can send more in a pair, such as 100M."
+    ),
+]
+TotalBandwidth = Annotated[
+    str | None,
+    typer.Option("--max-total-bandwidth", metavar="BITS/S", help="The same for all pairs together."),
+]
+TotalBytes = Annotated[
+    str | None,
+    typer.Option("--max-total-bytes", metavar="BYTES", help="Refuse what can send more in all, such as 10G."),
+]

@@ -1,0 +1,96 @@
+"""What an acceptance would measure, for a terminal and for a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from netcadence.acceptance.outcome import CANARY
+from netcadence.acceptance.programme import Programme
+from netcadence.amount import in_words
+from netcadence.forecast import Forecast
+from netcadence.report.figures import limit
+
+
+def programme_table(programme: Programme, plans: Sequence[Forecast]) -> RenderableType:
+    """Return what would be measured as a rich renderable.
+
+    Args:
+        plans: Of each measurement, in their order.
+    """
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    table.add_column("Level", no_wrap=True, min_width=11)
+    table.add_column("Check", min_width=16)
+    table.add_column("Scenario", no_wrap=True, min_width=14)
+    table.add_column("Traffic", justify="right", no_wrap=True)
+    table.add_column(" Passes when", no_wrap=True)
+    for row in _rows(programme, plans):
+        table.add_row(*map(Text, row))
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    at_most = sum(plan.at_most_s for plan in plans)
+    grid.add_row("takes", f"{programme.traffic_s:,} s of traffic; over within {at_most:,} s")
+    grid.add_row("sends", _sent(plans))
+    refusals = [Text(f"refused: {each}", style="bold red") for plan in plans for each in plan.refusals]
+    return Group("", table, "", grid, *refusals)
+
+
+def programme_as_json(programme: Programme, plans: Sequence[Forecast]) -> dict[str, Any]:
+    """Return what would be measured for a machine; null where nothing bounds what is sent."""
+    return {
+        "profile": programme.profile.name,
+        "profile_hash": programme.profile_hash,
+        "strict": programme.profile.strict,
+        "traffic_s": programme.traffic_s,
+        "at_most_s": sum(plan.at_most_s for plan in plans),
+        "measurements": [
+            {
+                "scenario": plan.scenario.name,
+                "canary": measurement.is_canary,
+                "pairs": plan.schedule.at_once,
+                "traffic_s": plan.traffic_s,
+                "max_bytes": plan.scenario.traffic_of(plan.schedule).total_bytes,
+                "checks": [asked.check.name for asked in measurement.asked],
+                "refusals": list(plan.refusals),
+            }
+            for measurement, plan in zip(programme.measurements, plans, strict=True)
+        ],
+    }
+
+
+def _rows(programme: Programme, plans: Sequence[Forecast]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield a row for each thing that is asked, in the profile's order; what two checks share stands once."""
+    order = [check.name for check in programme.profile.checks]
+    found = [
+        (measurement.is_canary, order.index(asked.check.name), asked, plan)
+        for measurement, plan in zip(programme.measurements, plans, strict=True)
+        for asked in measurement.asked
+    ]
+    counted_already: set[str] = set()
+    for is_canary, _, asked, plan in sorted(found, key=lambda each: each[:2]):
+        scenario = plan.scenario
+        again = scenario.config_hash in counted_already
+        counted_already.add(scenario.config_hash)
+        level = CANARY if is_canary else asked.check.level.value
+        first = (level, asked.check.name, scenario.name, "same" if again else f"{plan.traffic_s:,} s")
+        for each in asked.requirements:
+            what = f"{each.metric.title} {each.statistic.name}"
+            bound = limit(each.comparison, each.threshold, each.unit)
+            yield (*first, f" {'missed: ' if is_canary else ''}{what} {bound}")
+            first = ("", "", "", "")
+
+
+def _sent(plans: Sequence[Forecast]) -> str:
+    """Say how much is sent at most, and by what nobody can tell."""
+    totals = {plan.scenario.name: plan.scenario.traffic_of(plan.schedule).total_bytes for plan in plans}
+    unbounded = [name for name, total in totals.items() if total is None]
+    bounded = in_words(sum(total for total in totals.values() if total is not None), "B")
+    if not unbounded:
+        return f"at most {bounded}"
+    return f"as much as the network carries by {', '.join(unbounded)}; at most {bounded} by all others"

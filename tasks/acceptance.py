@@ -1,0 +1,83 @@
+"""Acceptance: what is done once for all of its measurements, and what it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import get_client, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.states import Completed, Failed
+
+from netcadence.acceptance.outcome import Acceptance
+from netcadence.lake import Lake
+from netcadence.record import Verdict
+from netcadence.report import acceptance_as_markdown, acceptance_rows, summary
+from tasks.progress import listener
+from tasks.report import STATE_NAMES, artifact_key
+from tasks.retry import if_transient
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceReport:
+    """What an acceptance hands to whoever called it; `lake` is the address of the lake."""
+
+    acceptance: Acceptance
+    lake: str
+
+
+@task(name="label acceptance", cache_policy=NO_CACHE)
+def label(acceptance_id: str, profile: str, cluster: str) -> None:
+    """Name and tag the flow run for what it is."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    tags = {f"profile:{profile}", f"cluster:{cluster}", f"acceptance:{acceptance_id}"}
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(
+            context.flow_run.id,
+            name=f"{profile} of {cluster} {acceptance_id}",
+            tags={*context.flow_run.tags, *tags},
+        )
+
+
+@task(
+    name="store acceptance",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=5,
+    retry_condition_fn=if_transient,
+)
+def store(done: Acceptance, lake: str) -> None:
+    """Keep what each check came to."""
+    listener().step("storing the acceptance")
+    Lake(lake).keep_acceptance(done)
+
+
+@task(name="report acceptance", cache_policy=NO_CACHE)
+def report(done: AcceptanceReport) -> None:
+    """Leave a table and a page as artifacts: one series of each for profile and cluster."""
+    found = done.acceptance
+    name = (found.programme.profile.name, found.cluster)
+    about = f"{found.verdict}: {summary(found)} ({found.acceptance_id})"
+    create_table_artifact(
+        acceptance_rows(found), key=artifact_key("acceptance-table", *name), description=about
+    )
+    create_markdown_artifact(
+        acceptance_as_markdown(found, lake=done.lake),
+        key=artifact_key("acceptance", *name),
+        description=about,
+    )
+
+
+def state_of(done: AcceptanceReport) -> State[Any]:
+    """Return the state in which an acceptance with this verdict ends."""
+    verdict = done.acceptance.verdict
+    message = f"{verdict}: {summary(done.acceptance)}"
+    if verdict is Verdict.PASS:
+        return Completed(message=message, data=done)
+    reasons = "; ".join(done.acceptance.reasons())
+    return Failed(name=STATE_NAMES[verdict], message=f"{message}: {reasons}", data=done)
