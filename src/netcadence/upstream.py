@@ -118,7 +118,7 @@ def status_of(spec: Any, status: Any) -> RequestStatus:
 
 
 def _started_at(asked: UpstreamSpec, said: UpstreamStatus) -> datetime | None:
-    if reporting_role(asked.protocol) is not Role.CLIENT or not said.worker_delay:
+    if reporting_role(asked.protocol, TOOL_OF[asked.protocol]) is not Role.CLIENT or not said.worker_delay:
         return None
     start = datetime.fromtimestamp(asked.client_start_timestamp, UTC)
     return start + timedelta(seconds=said.worker_delay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netcadence_worker.admission import Admitted, Refused, admit
-from netcadence_worker.contract import POD_LABEL_PREFIX, Protocol, Reason, Role
+from netcadence_worker.contract import POD_LABEL_PREFIX, Reason, Role
 
 SPEC = {
     "runID": "r",
@@ -59,7 +59,7 @@ def test_begun_by_an_earlier_process(phase):
     """A request that this process did not begin, but its own side is under way: that worker is lost."""
     refused = admit(request_of(status={"client": {"phase": phase}}), "c")
     assert isinstance(refused, Refused)
-    assert (refused.failure.reason, refused.protocol) == (Reason.POD_LOST, Protocol.TCP)
+    assert (refused.failure.reason, refused.reporter) == (Reason.POD_LOST, Role.SERVER)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_spec_that_is_none_is_rejected(spec):
     """What is no spec at all is rejected like any other."""
     refused = admit(request_of(spec), "c")
     assert isinstance(refused, Refused)
-    assert refused.protocol is None
+    assert refused.reporter is None

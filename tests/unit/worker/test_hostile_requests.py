@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import netcadence_worker
 from netcadence_worker.admission import Admitted, Refused, admit
 from netcadence_worker.clusterloader_wire import as_contract
-from netcadence_worker.command import iperf_client, iperf_server, siege
-from netcadence_worker.contract import POD_LABEL_PREFIX, IperfOptions, Protocol, Reason, Role, is_name
+from netcadence_worker.contract import POD_LABEL_PREFIX, IperfOptions, Reason, Role, Tool, is_name
 from netcadence_worker.destination import Destination
+from netcadence_worker.tools import DRIVERS
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - to be refused
 OWN = {"c": "198.18.0.1", "s": "198.18.0.2"}
@@ -74,14 +74,16 @@ VALUES = HOSTILE | st.text(max_size=60) | st.integers() | st.floats() | st.ip_ad
 
 NUMBER, ADDRESS = r"[0-9]{1,13}", r"[0-9a-fA-F:.]{2,45}"
 #: Words are joined by bars, which are in none of them.
-IPERF_LINE = re.compile(
-    rf"iperf\|(-s|-c\|{ADDRESS}\|-t\|{NUMBER})\|-e\|-f\|K\|-i\|1\|-p\|{NUMBER}\|-P\|{NUMBER}(\|-u)?(\|-V)?"
-    rf"(\|-l\|{NUMBER})?(\|-w\|{NUMBER})?(\|-b\|{NUMBER})?(\|-B\|{ADDRESS})?"
-)
-SIEGE_LINE = re.compile(
-    rf"siege\|http://([0-9.]+|\[[0-9a-fA-F:.]+\]):{NUMBER}/test\|(-d[0-9]{{1,2}}\.[0-9]{{3}}|-b)"
-    rf"\|-t{NUMBER}S\|-c{NUMBER}"
-)
+LINES = {
+    Tool.IPERF: re.compile(
+        rf"iperf\|(-s|-c\|{ADDRESS}\|-t\|{NUMBER})\|-e\|-f\|K\|-i\|1\|-p\|{NUMBER}\|-P\|{NUMBER}(\|-u)?(\|-V)?"
+        rf"(\|-l\|{NUMBER})?(\|-w\|{NUMBER})?(\|-b\|{NUMBER})?(\|-B\|{ADDRESS})?"
+    ),
+    Tool.SIEGE: re.compile(
+        rf"siege\|http://([0-9.]+|\[[0-9a-fA-F:.]+\]):{NUMBER}/test\|(-d[0-9]{{1,2}}\.[0-9]{{3}}|-b)"
+        rf"\|-t{NUMBER}S\|-c{NUMBER}"
+    ),
+}
 
 
 def places(content, path=()):
@@ -131,11 +133,8 @@ def require_harmless(request):
         assert spec.pod_name(role) == pod
         assert min(spec.port, target.port) >= 1024
         to = Destination(addresses[-1], target.port, OWN[pod])
-        if spec.protocol is Protocol.HTTP:
-            assert SIEGE_LINE.fullmatch("|".join(siege(spec, to)))
-            continue
-        lines = iperf_client(spec, to), iperf_server(spec, address=spec.server_pod_ip)
-        assert all(IPERF_LINE.fullmatch("|".join(line)) for line in lines)
+        processes = DRIVERS[spec.tool].client(spec, to), DRIVERS[spec.tool].server(spec)
+        assert all(LINES[spec.tool].fullmatch("|".join(process.argv)) for process in processes if process)
 
 
 @given(data=st.data())

@@ -9,11 +9,11 @@ import time
 import pytest
 
 from netcadence_worker.bell import Bell
-from netcadence_worker.contract import Protocol, Reason
+from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError, WithdrawnError
-from netcadence_worker.path_check import Path, await_client, reach_server
+from netcadence_worker.path_check import Knock, Path, await_client, reach_server
 
-BOTH = pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.UDP])
+BOTH = pytest.mark.parametrize("knock", [Knock.STREAM, Knock.DATAGRAM])
 #: Fixed, because each test has addresses of its own.
 PORT = 5001
 
@@ -44,29 +44,29 @@ class Side(threading.Thread):
 
 @pytest.fixture
 def path(address):
-    def make(protocol, server=None, uid="uid-1"):
-        return Path(uid, protocol, server or address(), PORT, address())
+    def make(knock, server=None, uid="uid-1"):
+        return Path(uid, knock, server or address(), PORT, address())
 
     return make
 
 
 @BOTH
-def test_both_sides_find_each_other(path, protocol):
+def test_both_sides_find_each_other(path, knock):
     """Client and server are done, and the port is free for the tool."""
-    checked = path(protocol)
+    checked = path(knock)
     server = Side(await_client, checked)
     client = Side(reach_server, checked)
     assert (client.result(), server.result()) == (None, None)
     with checked.socket() as tool:
         tool.bind((checked.server, PORT))
-        if protocol is Protocol.TCP:
+        if knock is Knock.STREAM:
             tool.listen()
 
 
 @BOTH
-def test_client_may_be_first(path, protocol):
+def test_client_may_be_first(path, knock):
     """A client that is refused tries again until the server is there."""
-    checked = path(protocol)
+    checked = path(knock)
     client = Side(reach_server, checked)
     assert not client.join(0.2)
     assert client.is_alive()
@@ -75,44 +75,44 @@ def test_client_may_be_first(path, protocol):
 
 
 @BOTH
-def test_refused_to_the_end(path, protocol):
+def test_refused_to_the_end(path, knock):
     """Nobody listens: ConnectionRefused, with where and how often."""
-    checked = path(protocol)
+    checked = path(knock)
     failure = Side(reach_server, checked, seconds=0.3).result()
     assert isinstance(failure, FailureError)
     assert failure.reason is Reason.CONNECTION_REFUSED
-    assert f"{protocol} {checked.server}:5001 after" in str(failure)
+    assert f"{knock} {checked.server}:5001 after" in str(failure)
 
 
 @BOTH
-def test_silence_to_the_end(path, protocol):
+def test_silence_to_the_end(path, knock):
     """Somebody listens and says nothing: ConnectTimeout."""
-    checked = path(protocol)
+    checked = path(knock)
     with checked.socket() as silent:
         silent.bind((checked.server, PORT))
-        if protocol is Protocol.TCP:
+        if knock is Knock.STREAM:
             silent.listen()
         failure = Side(reach_server, checked, seconds=0.5).result()
     assert failure.reason is Reason.CONNECT_TIMEOUT
 
 
 @BOTH
-def test_another_requests_hello_is_not_ours(path, protocol):
+def test_another_requests_hello_is_not_ours(path, knock):
     """A server answers its own request's client only."""
-    checked = path(protocol)
+    checked = path(knock)
     server = Side(await_client, checked, seconds=0.8)
-    stranger = Side(reach_server, path(protocol, server=checked.server, uid="uid-2"), seconds=0.5)
+    stranger = Side(reach_server, path(knock, server=checked.server, uid="uid-2"), seconds=0.5)
     assert stranger.result() is not None
     assert server.result().reason is Reason.ARM_TIMEOUT
 
 
 @BOTH
-def test_taken_port_is_said(path, protocol):
+def test_taken_port_is_said(path, knock):
     """A port that another program keeps is named when time is up."""
-    checked = path(protocol)
+    checked = path(knock)
     with checked.socket() as other:
         other.bind((checked.server, PORT))
-        if protocol is Protocol.TCP:
+        if knock is Knock.STREAM:
             other.listen()
         failure = Side(await_client, checked, seconds=0.3).result()
     assert failure.reason is Reason.ARM_TIMEOUT
@@ -121,7 +121,7 @@ def test_taken_port_is_said(path, protocol):
 
 def test_port_that_becomes_free_is_used(path):
     """A server waits for the tool of an earlier request to leave its port."""
-    checked = path(Protocol.TCP)
+    checked = path(Knock.STREAM)
     with checked.socket() as other:
         other.bind((checked.server, PORT))
         other.listen()
@@ -133,22 +133,22 @@ def test_port_that_becomes_free_is_used(path):
 
 def test_foreign_address_is_rejected():
     """An address that is not this pod's cannot be listened on, and no waiting helps."""
-    foreign = Path("uid-1", Protocol.TCP, "198.18.255.254", PORT)
+    foreign = Path("uid-1", Knock.STREAM, "198.18.255.254", PORT)
     assert Side(await_client, foreign).result().reason is Reason.REQUEST_REJECTED
 
 
 @BOTH
 @pytest.mark.parametrize("check", [await_client, reach_server])
-def test_interruption_ends_a_check(path, protocol, check):
+def test_interruption_ends_a_check(path, knock, check):
     """A deleted request is given up at once."""
-    side = Side(check, path(protocol))
+    side = Side(check, path(knock))
     side.bell.interrupt(WithdrawnError())
     assert isinstance(side.result(), WithdrawnError)
 
 
 def test_lost_confirmation_does_no_harm(path):
     """A client that was answered and says nothing more has got the answer."""
-    checked = path(Protocol.UDP)
+    checked = path(Knock.DATAGRAM)
     server = Side(await_client, checked)
     with checked.socket() as client:
         client.settimeout(0.05)
@@ -166,7 +166,7 @@ def test_lost_confirmation_does_no_harm(path):
 
 def test_silent_visitor_does_not_keep_the_client_out(path):
     """A connection that says nothing, such as a port scanner's, is left after a second."""
-    checked = path(Protocol.TCP)
+    checked = path(Knock.STREAM)
     server = Side(await_client, checked)
     visitor = None
     deadline = time.monotonic() + 5
@@ -182,7 +182,7 @@ def test_silent_visitor_does_not_keep_the_client_out(path):
 
 def test_client_that_was_let_in_does_not_knock_twice(path):
     """However long a busy server takes: by the time of a second knock iperf may listen there."""
-    checked = path(Protocol.TCP)
+    checked = path(Knock.STREAM)
     with checked.socket() as listener:
         listener.settimeout(5)
         listener.bind((checked.server, PORT))
@@ -202,7 +202,7 @@ def test_client_that_was_let_in_does_not_knock_twice(path):
 
 def test_datagrams_led_astray_are_sent_from_another_port(path):
     """Where nobody answers what comes from the first port, a second one is tried before time is up."""
-    checked = path(Protocol.UDP)
+    checked = path(Knock.DATAGRAM)
     with checked.socket() as listener:
         listener.settimeout(5)
         listener.bind((checked.server, PORT))

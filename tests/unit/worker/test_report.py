@@ -13,7 +13,6 @@ import pytest
 from netcadence_worker.contract import (
     Mark,
     Phase,
-    Protocol,
     Reason,
     ReportedError,
     RequestStatus,
@@ -36,11 +35,11 @@ def sent():
 
 @pytest.fixture
 def report(sent):
-    return lambda role, protocol=Protocol.TCP: Report(role, protocol, pod_uid="uid", send=sent.append)
+    return lambda role, reporter=Role.SERVER: Report(role, reporter, pod_uid="uid", send=sent.append)
 
 
 def test_reporting_side_writes_the_whole(report, sent):
-    """For TCP the server writes phase, figures by name and position, marks and delay."""
+    """The side that reports writes phase, figures by name and position, marks and delay."""
     report(Role.SERVER).succeeded(MEASUREMENT, worker_delay_s=0.001)
     (status,) = sent
     assert (status["phase"], status["server"]["phase"]) == ("Succeeded", "Succeeded")
@@ -50,7 +49,7 @@ def test_reporting_side_writes_the_whole(report, sent):
 
 
 def test_other_side_writes_only_its_own_key(report, sent):
-    """For TCP the client touches nothing but its own part, at no step."""
+    """The other side touches nothing but its own part, at no step."""
     client = report(Role.CLIENT)
     client.armed(None, None)
     client.running(datetime.now(UTC))
@@ -61,7 +60,7 @@ def test_other_side_writes_only_its_own_key(report, sent):
 
 def test_steps_keep_what_was_said_before(report, sent):
     """The last report holds all of a side's instants."""
-    client = report(Role.CLIENT, Protocol.HTTP)
+    client = report(Role.CLIENT, Role.CLIENT)
     client.armed(None, None)
     client.running(datetime.now(UTC))
     client.succeeded(MEASUREMENT)
@@ -69,7 +68,7 @@ def test_steps_keep_what_was_said_before(report, sent):
 
 
 @pytest.mark.parametrize("role", Role)
-def test_unknown_protocol_is_reported_by_both(report, sent, role):
+def test_unknown_tool_is_reported_by_both(report, sent, role):
     """Where nobody knows who reports, the request still gets its phase and error."""
     report(role, None).failed(FailureError(Reason.REQUEST_REJECTED, "spec.protocol: ..."))
     assert sent[0]["error"]["reason"] == sent[0][role]["error"]["reason"] == "RequestRejected"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from netcadence_worker.contract import Reason, Tool
+from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
-from netcadence_worker.parsing import iperf2, siege
 from netcadence_worker.tool import RunningTool, ask_version
+from netcadence_worker.tools import DRIVERS
 
 
 def test_starts_at_its_instant_and_not_before():
@@ -120,12 +120,13 @@ def test_says_when_it_is_ready():
 
 def test_has_empty_input_plain_language_and_a_home_of_its_own():
     """Nothing is read from the worker's input, and nothing written into its home."""
-    with RunningTool(("sh", "-c", "cat; echo $LC_ALL $HOME; ls -A $HOME; env")) as tool:
+    argv = ("sh", "-c", "cat; echo $LC_ALL $HOME; cat $HOME/.tool/conf; env")
+    with RunningTool(argv, files={".tool/conf": "a = b\n"}) as tool:
         tool.start()
         assert tool.wait(5)
     lines = tool.output().stdout.splitlines()
     language, home = lines[0].split()
-    assert (language, lines[1]) == ("C", ".siege")
+    assert (language, lines[1]) == ("C", "a = b")
     assert home != os.environ.get("HOME")
     assert not Path(home).exists()
     assert not [line for line in lines if line.startswith("KUBERNETES_")]
@@ -197,7 +198,7 @@ def test_descriptors_are_closed():
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-@pytest.mark.parametrize(("tool", "read"), [(Tool.IPERF, iperf2.version), (Tool.SIEGE, siege.version)])
-def test_tools_tell_their_version(tool, read):
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_tools_tell_their_version(driver):
     """What the real tools print holds their version."""
-    assert read(ask_version(tool))[0].isdecimal()
+    assert driver.version(ask_version((driver.tool, driver.version_argument)))[0].isdecimal()

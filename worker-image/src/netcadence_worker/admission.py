@@ -17,13 +17,14 @@ from netcadence_worker.contract import (
     Role,
     Tool,
     is_name,
+    reporting_role,
 )
 from netcadence_worker.failure import FailureError
+from netcadence_worker.tools import DRIVERS
 
 if TYPE_CHECKING:
     from netcadence_worker.api import Object
 
-_SUPPORTED: Final = (Tool.IPERF, Tool.SIEGE)
 _MOST_ERRORS_TOLD: Final = 3
 _LONGEST_INPUT: Final = 80
 
@@ -41,11 +42,11 @@ class Refused:
     """A request whose side has to be reported as failed.
 
     Attributes:
-        protocol: None where the request does not even say that.
+        reporter: The side that reports; None where the request does not even say enough for that.
     """
 
     role: Role
-    protocol: Protocol | None
+    reporter: Role | None
     failure: FailureError
 
 
@@ -63,26 +64,30 @@ def admit(request: Object, pod_name: str, own_addresses: tuple[str, ...] = ()) -
         return None
     role = Role(label)
     content = request.get("spec")
-    protocol = _protocol(content)
+    reporter = _reporter(content)
     before = _phase_before(request, role)
     if before.is_final:
         return None
     if before is not Phase.PENDING:
         lost = FailureError(Reason.POD_LOST, f"the {role}'s worker restarted after it had come to {before}")
-        return Refused(role, protocol, lost)
+        return Refused(role, reporter, lost)
     try:
         spec = RequestSpec.model_validate(content)
     except ValidationError as error:
-        return Refused(role, protocol, FailureError(Reason.REQUEST_REJECTED, _told(error)))
+        return Refused(role, reporter, FailureError(Reason.REQUEST_REJECTED, _told(error)))
     contradiction = _contradiction(spec, role, pod_name) or _misplaced(spec, role, own_addresses)
     if contradiction:
-        return Refused(role, protocol, FailureError(Reason.REQUEST_REJECTED, contradiction))
+        return Refused(role, reporter, FailureError(Reason.REQUEST_REJECTED, contradiction))
     return Admitted(role, spec)
 
 
-def _protocol(content: Any) -> Protocol | None:
-    named = content.get("protocol") if isinstance(content, dict) else None
-    return Protocol(named) if named in tuple(Protocol) else None
+def _reporter(content: Any) -> Role | None:
+    if not isinstance(content, dict):
+        return None
+    protocol, tool = content.get("protocol"), content.get("tool")
+    if protocol in tuple(Protocol) and tool in tuple(Tool):
+        return reporting_role(Protocol(protocol), Tool(tool))
+    return None
 
 
 def _phase_before(request: Object, role: Role) -> Phase:
@@ -94,8 +99,8 @@ def _contradiction(spec: RequestSpec, role: Role, pod_name: str) -> str | None:
     named = spec.pod_name(role)
     if named != pod_name:
         return f"spec.{role}PodName is {named}, but the request's label says that {pod_name} is the {role}"
-    if spec.tool not in _SUPPORTED:
-        return f"spec.tool: this worker does not drive {spec.tool}; it drives {', '.join(_SUPPORTED)}"
+    if spec.tool not in DRIVERS:
+        return f"spec.tool: this worker does not drive {spec.tool}; it drives {', '.join(DRIVERS)}"
     return None
 
 

@@ -1,12 +1,11 @@
-"""The client's side of a request: reach the server, start on time, and for HTTP report the figures."""
+"""The client's side of a request: reach the server, start on time, see that the tool did its work."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Final
 
-from netcadence_worker.command import iperf_client, siege
-from netcadence_worker.contract import Protocol, Reason
+from netcadence_worker.contract import Reason
 from netcadence_worker.destination import find_destination
 from netcadence_worker.failure import FailureError
 from netcadence_worker.job import (
@@ -14,12 +13,10 @@ from netcadence_worker.job import (
     readable_output,
     tool_version,
 )
-from netcadence_worker.parsing import check_client, read_siege
 from netcadence_worker.path_check import reach_server
 
 if TYPE_CHECKING:
     from netcadence_worker.job import Job, Start
-    from netcadence_worker.parsing import Measurement
     from netcadence_worker.tool import RunningTool
 
 #: So long before its start a client waits for nothing else any more.
@@ -38,10 +35,10 @@ def take_client_part(job: Job) -> None:
     clock = job.read_clock()
     destination = find_destination(spec, job.settings, job.situation.bell, job.arm_until)
     job.report.heading_for(destination.address)
-    reach_server(job.path_to(destination), job.situation.bell, job.arm_until)
-    command = siege if spec.protocol is Protocol.HTTP else iperf_client
-    argv = command(spec, destination)
-    with job.tool(argv, to_first_thread=True) as tool:
+    for path in job.paths_to(destination):
+        reach_server(path, job.situation.bell, job.arm_until)
+    process = job.driver.client(spec, destination)
+    with job.tool(process.argv, to_first_thread=process.to_first_thread, files=process.files) as tool:
         job.report.armed(version, clock)
         start = job.await_start(tool)
         _start_on_time(job, tool, start)
@@ -49,7 +46,9 @@ def take_client_part(job: Job) -> None:
         job.wait_ended(tool, start.monotonic + spec.duration + TOOL_SLACK_S)
     job.read_clock_after()
     delay_s = (tool.started_at - start.instant).total_seconds() if tool.started_at else None
-    job.report.succeeded(_read(job, tool), worker_delay_s=delay_s)
+    with readable_output():
+        measurement = job.driver.read_client(tool.output(), spec)
+    job.report.succeeded(measurement, worker_delay_s=delay_s)
 
 
 def _start_on_time(job: Job, tool: RunningTool, start: Start) -> None:
@@ -63,12 +62,3 @@ def _start_on_time(job: Job, tool: RunningTool, start: Start) -> None:
     at = start.monotonic + job.spec.start_delay_us / 1e6
     job.situation.bell.wait(at - _STEADY_S)  # the request may be withdrawn meanwhile
     tool.start(at)
-
-
-def _read(job: Job, tool: RunningTool) -> Measurement | None:
-    """Make sure that the tool did its work; return what it measured where this side reports."""
-    with readable_output():
-        if job.spec.protocol is Protocol.HTTP:
-            return read_siege(tool.output(), duration_s=job.spec.duration + 1)
-        check_client(tool.output(), duration_s=job.spec.duration)
-    return None

@@ -186,9 +186,10 @@ class Mark(enum.StrEnum):
     RATE_MISSED = "RateMissed"
 
 
-def reporting_role(protocol: Protocol) -> Role:
-    """Return which side's worker reports the figures: the receiver, or for HTTP and gRPC the caller."""
-    return Role.SERVER if protocol in (Protocol.TCP, Protocol.UDP) else Role.CLIENT
+def reporting_role(protocol: Protocol, tool: Tool) -> Role:
+    """Return which side's worker reports the figures: of iperf 2 the receiver, else the one who asks."""
+    receives = protocol in (Protocol.TCP, Protocol.UDP) and tool is Tool.IPERF
+    return Role.SERVER if receives else Role.CLIENT
 
 
 _POD_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -377,6 +378,11 @@ class RequestSpec(Strict):
 
     def pod_name(self, role: Role) -> str:
         return self.client_pod_name if role is Role.CLIENT else self.server_pod_name
+
+    @property
+    def reporter(self) -> Role:
+        """The side whose worker reports the figures, and the request's own phase and error."""
+        return reporting_role(self.protocol, self.tool)
 
 
 _LONGEST_MESSAGE: Final = 4_096

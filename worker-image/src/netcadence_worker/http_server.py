@@ -9,12 +9,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 
-from netcadence_worker.command import HTTP_PATH
 from netcadence_worker.path_check import request_answer, request_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: What an HTTP request asks for.
+HTTP_PATH: Final = "/test"
 _BODY: Final = b'"ok"'
 #: Seconds between looks at whether a server is to end. It is woken for that: no need to look often.
 _LONGEST_POLL_S: Final = 3_600.0

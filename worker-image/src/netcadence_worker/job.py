@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.clock import PATIENCE_S, measure_offset
 from netcadence_worker.contract import ClockReading, Reason, Tool, ToolVersion
+from netcadence_worker.destination import Destination
 from netcadence_worker.failure import FailureError
-from netcadence_worker.parsing import UnusableOutput, iperf2, siege
+from netcadence_worker.parsing import UnusableOutput
 from netcadence_worker.path_check import Path
 from netcadence_worker.tool import RunningTool, ask_version
+from netcadence_worker.tools import DRIVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from netcadence_worker.contract import RequestSpec
-    from netcadence_worker.destination import Destination
     from netcadence_worker.http_server import TrafficServers
     from netcadence_worker.report import Report
     from netcadence_worker.settings import Settings
     from netcadence_worker.situation import Situation
+    from netcadence_worker.tools import Driver
 
 #: A start may be seen so late and is still worth making; a client that starts later would measure another
 #: moment than the others do. The bound on skew, which judges the run, is well below.
@@ -82,14 +84,19 @@ class Job:
     start_tolerance_s: float = START_TOLERANCE_S
 
     @property
-    def path(self) -> Path:
-        """Where the server listens."""
-        return Path(self.uid, self.spec.protocol, self.spec.server_pod_ip, self.spec.port)
+    def driver(self) -> Driver:
+        """How the request's tool is driven; a request for one that is not known is refused before."""
+        return DRIVERS[self.spec.tool]
 
-    def path_to(self, destination: Destination) -> Path:
-        """Where the client connects, as it is checked."""
-        protocol = self.spec.protocol
-        return Path(self.uid, protocol, destination.address, destination.port, destination.source)
+    @property
+    def listener(self) -> Destination:
+        """Where the server listens."""
+        return Destination(self.spec.server_pod_ip, self.spec.port)
+
+    def paths_to(self, server: Destination) -> tuple[Path, ...]:
+        """Return what has to be checked before there is a tool, in order."""
+        knocks = self.driver.knocks(self.spec)
+        return tuple(Path(self.uid, knock, server.address, server.port, server.source) for knock in knocks)
 
     def read_clock_after(self) -> None:
         """Compare the clocks once more, now that the traffic is over, for the report."""
@@ -121,12 +128,17 @@ class Job:
 
     @contextmanager
     def tool(
-        self, argv: Sequence[str], *, ready_text: bytes | None = None, to_first_thread: bool = False
+        self,
+        argv: Sequence[str],
+        *,
+        ready_text: bytes | None = None,
+        to_first_thread: bool = False,
+        files: Mapping[str, str] | None = None,
     ) -> Iterator[RunningTool]:
         """Have a tool prepared for as long as this lasts; then it is gone, and its output in the report."""
         changed = self.situation.bell.ring
         with RunningTool(
-            argv, changed=changed, ready_text=ready_text, to_first_thread=to_first_thread
+            argv, changed=changed, ready_text=ready_text, to_first_thread=to_first_thread, files=files
         ) as tool:
             try:
                 yield tool
@@ -204,9 +216,9 @@ def tool_version(tool: Tool) -> ToolVersion:
     Raises:
         FailureError: ToolMissing, ToolTimeout, or ParseFailed.
     """
-    text = ask_version(tool)
-    read = iperf2.version if tool is Tool.IPERF else siege.version
+    driver = DRIVERS[tool]
+    text = ask_version((tool, driver.version_argument))
     try:
-        return ToolVersion(name=tool, version=read(text))
+        return ToolVersion(name=tool, version=driver.version(text))
     except ValueError as error:
         raise FailureError(Reason.PARSE_FAILED, f"{tool} does not tell its version: {error}") from error

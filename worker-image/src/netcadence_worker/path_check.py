@@ -12,6 +12,7 @@ client that lost patience while its server goes on would knock again where iperf
 from __future__ import annotations
 
 import contextlib
+import enum
 import errno
 import http.client
 import ipaddress
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from netcadence_worker.contract import Protocol, Reason
+from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ _QUIET_S: Final = 0.5
 _LONGEST_MESSAGE: Final = 128
 
 
+class Knock(enum.StrEnum):
+    """What the way is checked with."""
+
+    STREAM = "TCP"
+    DATAGRAM = "UDP"
+    #: A question to the worker's own HTTP server, which is there for the whole request.
+    HTTP = "HTTP"
+
+
 @dataclass(frozen=True, slots=True)
 class Path:
     """What is checked: one request's way to its server.
@@ -53,7 +63,7 @@ class Path:
     """
 
     uid: str
-    protocol: Protocol
+    knock: Knock
     server: str
     port: int
     source: str | None = None
@@ -64,14 +74,14 @@ class Path:
     def socket(self) -> socket.socket:
         version = ipaddress.ip_address(self.server).version
         family = socket.AF_INET6 if version == 6 else socket.AF_INET  # noqa: PLR2004 - the protocol's name
-        kind = socket.SOCK_DGRAM if self.protocol is Protocol.UDP else socket.SOCK_STREAM
+        kind = socket.SOCK_DGRAM if self.knock is Knock.DATAGRAM else socket.SOCK_STREAM
         made = socket.socket(family, kind)
         made.settimeout(0)
         return made
 
     def __str__(self) -> str:
         host = f"[{self.server}]" if ":" in self.server else self.server
-        return f"{self.protocol} {host}:{self.port}"
+        return f"{self.knock} {host}:{self.port}"
 
 
 def request_path(uid: str) -> str:
@@ -90,7 +100,7 @@ def await_client(path: Path, bell: Bell, until: float) -> None:
     Raises:
         FailureError: ArmTimeout (nobody came, or the port stays taken) or RequestRejected (not our address).
     """
-    serve = _serve_datagrams if path.protocol is Protocol.UDP else _serve_connections
+    serve = _serve_datagrams if path.knock is Knock.DATAGRAM else _serve_connections
     with _listening(path, bell, until) as listener:
         if not serve(listener, path, bell, until):
             raise FailureError(Reason.ARM_TIMEOUT, f"no client came to {path} in time")
@@ -100,10 +110,10 @@ def _listening(path: Path, bell: Bell, until: float) -> socket.socket:
     while True:
         listener = path.socket()
         try:
-            if path.protocol is not Protocol.UDP:  # UDP sockets that share a port would share its datagrams
+            if path.knock is not Knock.DATAGRAM:  # UDP sockets that share a port would share its datagrams
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((path.server, path.port))
-            if path.protocol is not Protocol.UDP:
+            if path.knock is not Knock.DATAGRAM:
                 listener.listen()
         except OSError as error:
             listener.close()
@@ -159,9 +169,7 @@ def reach_server(path: Path, bell: Bell, until: float) -> None:
     Raises:
         FailureError: ConnectionRefused, ConnectTimeout or ArmTimeout, according to what was seen last.
     """
-    attempt = {Protocol.TCP: _try_stream, Protocol.UDP: _try_datagram, Protocol.HTTP: _try_http}[
-        path.protocol
-    ]
+    attempt = {Knock.STREAM: _try_stream, Knock.DATAGRAM: _try_datagram, Knock.HTTP: _try_http}[path.knock]
     pause_s = _LEAST_PAUSE_S
     attempts = 0
     last: OSError = TimeoutError()

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Final
 from netcadence_worker.contract import (
     ClockReading,
     Phase,
-    Protocol,
     RawOutput,
     RequestStatus,
     ResourceUsage,
     Role,
     SideStatus,
     ToolVersion,
-    reporting_role,
 )
 
 if TYPE_CHECKING:
@@ -35,21 +33,21 @@ _MOST_OUTPUT_CHARACTERS: Final = 262_144
 class Report:
     """What this worker says about a request; each change is sent.
 
-    The side that reports the figures (see `reporting_role`) also writes the request's own phase and error.
-    Where the protocol itself is unreadable nobody knows which side that is, and both do.
+    The side that reports the figures also writes the request's own phase and error. Where protocol and tool
+    are unreadable nobody knows which side that is, and both do.
     """
 
     def __init__(
         self,
         role: Role,
-        protocol: Protocol | None,
+        reporter: Role | None,
         *,
         pod_uid: str | None,
         mtu: int | None = None,
         send: Callable[[Object], None],
     ) -> None:
         self._role = role
-        self._reports = protocol is None or reporting_role(protocol) is role
+        self._reports = reporter in (None, role)
         self._send = send
         self.side = SideStatus(phase=Phase.PENDING, pod_uid=pod_uid)
         if mtu is not None:

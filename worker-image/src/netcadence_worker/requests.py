@@ -21,7 +21,7 @@ from netcadence_worker.task import Task
 
 if TYPE_CHECKING:
     from netcadence_worker.api import Object
-    from netcadence_worker.contract import Protocol, Role
+    from netcadence_worker.contract import Role
     from netcadence_worker.reporter import Reporter
     from netcadence_worker.settings import Settings
 
@@ -91,10 +91,10 @@ class Requests:
             full = FailureError(
                 Reason.REQUEST_REJECTED, f"this worker serves {MOST_REQUESTS} requests already"
             )
-            decision = Refused(decision.role, decision.spec.protocol, full)
+            decision = Refused(decision.role, decision.spec.reporter, full)
         if isinstance(decision, Refused):
             say(name, f"refused: {decision.failure.reason}: {decision.failure}")
-            self._report(name, decision.role, decision.protocol).failed(decision.failure)
+            self._report(name, decision.role, decision.reporter).failed(decision.failure)
         if not isinstance(decision, Admitted):
             return None
         task = self._task(obj, decision)
@@ -114,7 +114,7 @@ class Requests:
             spec=spec,
             settings=self._settings,
             situation=situation,
-            report=self._report(name, admitted.role, spec.protocol),
+            report=self._report(name, admitted.role, spec.reporter),
             servers=self._servers,
             arm_until=time.monotonic() + spec.arm_timeout,
             start_tolerance_s=self._start_tolerance_s,
@@ -127,10 +127,10 @@ class Requests:
             if task is not None and task.job is job:
                 self._tasks[name] = None
 
-    def _report(self, name: str, role: Role, protocol: Protocol | None) -> Report:
+    def _report(self, name: str, role: Role, reporter: Role | None) -> Report:
         return Report(
             role,
-            protocol,
+            reporter,
             pod_uid=self._settings.pod_uid,
             mtu=mtu_of(self._settings.pod_ip) if self._settings.pod_ip else None,
             send=lambda status: self._reporter.send(name, status),

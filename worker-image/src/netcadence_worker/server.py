@@ -1,13 +1,12 @@
-"""The server's side of a request: be there before the client, and for TCP and UDP report the figures."""
+"""The server's side of a request: be there before the client, and see that the tool did its work."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from netcadence_worker.command import iperf_server
-from netcadence_worker.contract import Protocol, Reason
+from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
 from netcadence_worker.job import (
     PEER_SLACK_S,
@@ -15,7 +14,6 @@ from netcadence_worker.job import (
     readable_output,
     tool_version,
 )
-from netcadence_worker.parsing import read_tcp_server, read_udp_server
 from netcadence_worker.path_check import await_client
 from netcadence_worker.usage import between, look, own_s
 
@@ -23,11 +21,7 @@ if TYPE_CHECKING:
     from netcadence_worker.job import Job, Start
     from netcadence_worker.situation import Situation
     from netcadence_worker.tool import RunningTool
-
-_LISTENING: Final = b"Server listening"
-#: Seconds an iperf server needs after its client has ended: it waits for datagrams that are late. One that
-#: never heard of the end waits for ever.
-_IPERF_GRACE_S: Final = 2.0
+    from netcadence_worker.tools import ServerProcess
 
 
 def take_server_part(job: Job) -> None:
@@ -37,47 +31,52 @@ def take_server_part(job: Job) -> None:
         FailureError: There is no result; already under way: the tool is gone.
         WithdrawnError: The request was deleted.
     """
-    if job.spec.protocol is Protocol.HTTP:
+    process = job.driver.server(job.spec)
+    if process is None:
         _serve_http(job)
     else:
-        _serve_iperf(job)
+        _serve_with(process, job)
 
 
-def _serve_iperf(job: Job) -> None:
+def _serve_with(process: ServerProcess, job: Job) -> None:
     spec, bell = job.spec, job.situation.bell
     version = tool_version(spec.tool)
-    await_client(job.path, bell, job.arm_until + PEER_SLACK_S)
-    with job.tool(iperf_server(spec, address=spec.server_pod_ip), ready_text=_LISTENING) as tool:
+    for path in job.paths_to(job.listener):
+        await_client(path, bell, job.arm_until + PEER_SLACK_S)
+    with job.tool(process.argv, ready_text=process.listening) as tool:
         tool.start()
         _await_listening(job, tool)
         job.report.armed(version, job.read_clock())
         start = job.await_start(tool)
         job.report_running(start, tool)
-        _await_end(job, tool, start)
+        _await_end(job, tool, start, grace_s=process.grace_s)
     # The client's word counts: what a server received from a client that failed is no measurement.
     bell.wait(time.monotonic() + PEER_SLACK_S, condition=lambda: job.situation.peer.phase.is_final)
     job.read_clock_after()
-    read = read_udp_server if spec.protocol is Protocol.UDP else read_tcp_server
     with readable_output():
-        measurement = read(tool.output(), duration_s=spec.duration, streams=spec.number_of_clients)
+        measurement = job.driver.read_server(tool.output(), spec)
     job.report.succeeded(measurement, worker_delay_s=_worker_delay_s(job.situation))
 
 
 def _await_listening(job: Job, tool: RunningTool) -> None:
     until = job.arm_until + PEER_SLACK_S
     if not job.situation.bell.wait(until, condition=lambda: tool.ready or tool.ended):
-        raise FailureError(Reason.TOOL_TIMEOUT, f"iperf does not listen at {job.path}: {tool.last_lines()}")
+        raise FailureError(Reason.TOOL_TIMEOUT, f"{_at(job)} does not listen: {tool.last_lines()}")
     if tool.ended:
-        raise FailureError(Reason.TOOL_FAILED, f"iperf cannot listen at {job.path}: {tool.last_lines()}")
+        raise FailureError(Reason.TOOL_FAILED, f"{_at(job)} cannot listen: {tool.last_lines()}")
 
 
-def _await_end(job: Job, tool: RunningTool, start: Start) -> None:
+def _at(job: Job) -> str:
+    return f"{job.spec.tool} at {job.spec.protocol} {job.listener.authority}"
+
+
+def _await_end(job: Job, tool: RunningTool, start: Start, *, grace_s: float) -> None:
     situation = job.situation
     until = start.monotonic + job.spec.duration + TOOL_SLACK_S + PEER_SLACK_S
     situation.bell.wait(until, condition=lambda: tool.ended or situation.peer.phase.is_final)
     if situation.peer.phase.is_final:
-        grace_until = time.monotonic() + _IPERF_GRACE_S
-        if not situation.bell.wait(grace_until, condition=lambda: tool.ended):
+        ended = situation.bell.wait(time.monotonic() + grace_s, condition=lambda: tool.ended)
+        if not ended:
             tool.stop()
     job.wait_ended(tool, until)
 
@@ -104,7 +103,8 @@ def _serve_http(job: Job) -> None:
             job.report.used(between(first, look(own_s())))
     except OSError as error:
         raise FailureError(
-            Reason.REQUEST_REJECTED, f"cannot listen on {job.path}: {error.strerror}"
+            Reason.REQUEST_REJECTED,
+            f"cannot listen on {spec.protocol} {job.listener.authority}: {error.strerror}",
         ) from error
     job.read_clock_after()
     job.report.succeeded()

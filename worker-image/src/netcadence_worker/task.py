@@ -37,7 +37,9 @@ class Task(threading.Thread):
 
     def run(self) -> None:
         job = self.job
-        say(job.name, f"{self._role} of {job.path} with {job.spec.tool} for {job.spec.duration} s")
+        spec = job.spec
+        way = f"{spec.protocol} {job.listener.authority}"
+        say(job.name, f"{self._role} of {way} with {spec.tool} for {spec.duration} s")
         with job.situation.bell:
             try:
                 part = take_client_part if self._role is Role.CLIENT else take_server_part

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from netcadence_worker.capture import Capture
-from netcadence_worker.command import SIEGE_CONFIGURATION
-from netcadence_worker.contract import Reason, Tool
+from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
 from netcadence_worker.launch import Launch, launch
 from netcadence_worker.parsing import ToolOutput
@@ -24,7 +23,7 @@ from netcadence_worker.turns import at_once, take_ordinary
 from netcadence_worker.usage import Look, between, look, process_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from netcadence_worker.contract import ResourceUsage
 
@@ -56,6 +55,7 @@ class RunningTool:
         changed: Callable[[], None] = lambda: None,
         ready_text: bytes | None = None,
         to_first_thread: bool = False,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         """Make the process; it stands still until `start`.
 
@@ -63,6 +63,7 @@ class RunningTool:
             changed: Called from another thread when the tool is ready and when it has ended.
             ready_text: What it prints on stdout once it is ready.
             to_first_thread: Let it come to life, and stand still where it makes its first thread.
+            files: What its home has to hold, by path within it; the home is its own and goes with it.
 
         Raises:
             FailureError: ToolMissing.
@@ -84,7 +85,7 @@ class RunningTool:
         self._quiet_until = 0.0
         self._ended = threading.Event()
         self._home = tempfile.TemporaryDirectory(prefix="netcadence-")
-        _furnish(Path(self._home.name))
+        _furnish(Path(self._home.name), files or {})
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": self._home.name}
         self._launch: Launch = launch(executable, self.argv, environment, to_first_thread=to_first_thread)
         threading.Thread(target=self._mind, name=f"{argv[0]} output", daemon=True).start()
@@ -182,27 +183,26 @@ class RunningTool:
         self._changed()
 
 
-def _furnish(home: Path) -> None:
-    """Give a tool a home of its own: siege writes there, and reads its settings from there."""
-    folder = home / ".siege"
-    folder.mkdir()
-    (folder / "siege.conf").write_text(SIEGE_CONFIGURATION, encoding="ascii")
+def _furnish(home: Path, files: Mapping[str, str]) -> None:
+    for place, content in files.items():
+        file = home / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="ascii")
 
 
-_VERSION_OPTION: Final = {Tool.IPERF: "-v", Tool.SIEGE: "-V"}
 #: A tool that does not tell its version within this many seconds is not asked for more.
 _VERSION_PATIENCE_S: Final = 5.0
 
 
-def ask_version(tool: Tool) -> str:
+def ask_version(argv: Sequence[str]) -> str:
     """Run a tool to have it tell its version; return all that it printed.
 
     Raises:
         FailureError: ToolMissing, or ToolTimeout.
     """
-    with RunningTool((tool.value, _VERSION_OPTION[tool])) as asked:
+    with RunningTool(argv) as asked:
         asked.start()
         if not asked.wait(_VERSION_PATIENCE_S):
-            raise FailureError(Reason.TOOL_TIMEOUT, f"{tool} does not tell its version")
+            raise FailureError(Reason.TOOL_TIMEOUT, f"{argv[0]} does not tell its version")
         output = asked.output()
     return output.stdout + output.stderr

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netcadence_worker.command import iperf_client, iperf_server, siege
 from netcadence_worker.contract import RequestSpec
 from netcadence_worker.destination import Destination
+from netcadence_worker.tools import DRIVERS
 
 BASE = {
     "runID": "r",
@@ -28,11 +28,19 @@ def spec(**more):
     return RequestSpec.model_validate({**BASE, **more})
 
 
+def client(asked, destination):
+    return DRIVERS[asked.tool].client(asked, destination).argv
+
+
+def server(asked):
+    return DRIVERS[asked.tool].server(asked).argv
+
+
 def test_tcp_pair():
     """TCP without options: seconds as rows, KBytes as unit."""
     common = "-e -f K -i 1 -p 5001 -P 1"
-    assert " ".join(iperf_server(spec(), address="198.18.0.2")) == f"iperf -s {common} -B 198.18.0.2"
-    assert " ".join(iperf_client(spec(), AT_SERVER)) == f"iperf -c 198.18.0.2 -t 10 {common}"
+    assert " ".join(server(spec())) == f"iperf -s {common} -B 198.18.0.2"
+    assert " ".join(client(spec(), AT_SERVER)) == f"iperf -c 198.18.0.2 -t 10 {common}"
 
 
 def test_udp_pair():
@@ -40,16 +48,16 @@ def test_udp_pair():
     options = {"iperf": {"bandwidth": 1_000_000, "length": 1400, "window": 65536}}
     udp = spec(protocol="UDP", numberOfClients=4, options=options)
     common = "-e -f K -i 1 -p 5001 -P 4 -u -l 1400 -w 65536"
-    assert " ".join(iperf_server(udp, address=None)) == f"iperf -s {common}"
+    assert " ".join(server(udp)) == f"iperf -s {common} -B 198.18.0.2"
     expected = f"iperf -c 198.18.0.2 -t 10 {common} -b 1000000 -B 198.18.0.1"
-    assert " ".join(iperf_client(udp, Destination("198.18.0.2", 5001, source="198.18.0.1"))) == expected
+    assert " ".join(client(udp, Destination("198.18.0.2", 5001, source="198.18.0.1"))) == expected
 
 
 def test_ipv6_pair():
     """An IPv6 address asks both sides for IPv6."""
     six = spec(serverPodIP="fd00::2")
-    assert "-V" in iperf_server(six, address="fd00::2")
-    assert "-V" in iperf_client(six, Destination("fd00::2", 5001))
+    assert "-V" in server(six)
+    assert "-V" in client(six, Destination("fd00::2", 5001))
 
 
 @pytest.mark.parametrize(("delay", "pace"), [(1, "-d1.000"), (0.05, "-d0.050"), (0, "-b"), (0.0001, "-b")])
@@ -58,7 +66,7 @@ def test_siege_pace(delay, pace):
     http = spec(
         protocol="HTTP", tool="siege", port=5301, numberOfClients=3, options={"siege": {"delay": delay}}
     )
-    assert siege(http, Destination("198.18.0.2", 5301)) == (
+    assert client(http, Destination("198.18.0.2", 5301)) == (
         "siege",
         "http://198.18.0.2:5301/test",
         pace,
@@ -70,19 +78,18 @@ def test_siege_pace(delay, pace):
 def test_siege_brackets_ipv6():
     """An IPv6 address stands in brackets in a URL."""
     http = spec(protocol="HTTP", tool="siege", serverPodIP="fd00::2")
-    assert siege(http, Destination("fd00::2", 5001))[1] == "http://[fd00::2]:5001/test"
+    assert client(http, Destination("fd00::2", 5001))[1] == "http://[fd00::2]:5001/test"
 
 
 def test_client_goes_to_its_target_and_the_server_stays():
     """Through a Service the client's address, port and family are the Service's own."""
-    line = iperf_client(spec(), Destination("fd00::9", 30501))
+    line = client(spec(), Destination("fd00::9", 30501))
     assert line[:3] == ("iperf", "-c", "fd00::9")
     assert "-p 30501" in " ".join(line)
     assert "-V" in line
-    server = iperf_server(spec(), address="198.18.0.2")
-    assert "-p 5001" in " ".join(server)
-    assert "-V" not in server
+    assert "-p 5001" in " ".join(server(spec()))
+    assert "-V" not in server(spec())
     assert (
-        siege(spec(protocol="HTTP", tool="siege"), Destination("fd00::9", 80))[1]
+        client(spec(protocol="HTTP", tool="siege"), Destination("fd00::9", 80))[1]
         == "http://[fd00::9]:80/test"
     )
