@@ -24,7 +24,7 @@ from netcadence import scenario as scenarios
 from netcadence import sla as slas
 from netcadence.adjustment import Adjustment
 from netcadence.course import Course
-from netcadence.errors import NetcadenceError
+from netcadence.errors import NetcadenceError, NotApplicableError
 from netcadence.home import Home
 from netcadence.judgement import unjudged
 from netcadence.kube import wire as wires
@@ -53,6 +53,15 @@ from tasks.path import path
 from tasks.ready import ready
 from tasks.report import Report, label, report, state_of
 from tasks.store import conclude, store
+
+#: What pairs without a result are told where the run could not go on.
+_REASONS = (
+    (WorkersFailedError, Reason.WORKER_NOT_READY),
+    (WorkersLateError, Reason.WORKER_NOT_READY),
+    (PairingError, Reason.NOT_PAIRED),
+    (AddressMissingError, Reason.ADDRESS_MISSING),
+    (NotApplicableError, Reason.NOT_APPLICABLE),
+)
 
 
 @flow(name="benchmark", flow_run_name="{scenario} {run_id}", validate_parameters=False)
@@ -188,19 +197,10 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
                 tenancy.turn.begin()
             for round_ in course.rounds(lambda record: is_open(record, requirements)):
                 measure_round(course, round_, owner, tenancy)
-    except WorkersFailedError as error:
-        missing = Reason.TOOL_MISSING if Reason.TOOL_MISSING in str(error) else Reason.WORKER_NOT_READY
-        course.hold(missing, error)
-    except WorkersLateError as error:
-        course.hold(Reason.WORKER_NOT_READY, error)
-    except PairingError as error:
-        course.hold(Reason.NOT_PAIRED, error)
-    except AddressMissingError as error:
-        course.hold(Reason.ADDRESS_MISSING, error)
     except LeaseLostError as error:
         course.disturb(error)
     except NetcadenceError as error:
-        course.hold(Reason.RESULT_MISSING, error)
+        course.hold(_reason(error), error)
     except BaseException:
         course.hold(Reason.INTERRUPTED, "the run was stopped before this pair had a result")
         raise
@@ -211,6 +211,12 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
             tenancy.turn.end()
         with course.phase("clean up"):
             clean_up(run)
+
+
+def _reason(error: NetcadenceError) -> Reason:
+    if isinstance(error, WorkersFailedError) and Reason.TOOL_MISSING in str(error):
+        return Reason.TOOL_MISSING
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), Reason.RESULT_MISSING)
 
 
 def measure_round(course: Course, round_: int, owner: dict[str, Any], tenancy: Tenancy) -> None:

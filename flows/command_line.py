@@ -69,6 +69,7 @@ Exit codes:
   4    INCONCLUSIVE
   5    the run ended without a verdict
   6    another run has the cluster, and --if-busy refuse was given
+  7    N/A: the cluster does not offer what was to be measured
   130  stopped with Ctrl-C; what was measured is stored
 """
 

@@ -24,6 +24,8 @@ class ExitCode(enum.IntEnum):
     ERROR = 5
     #: Another run has the cluster, and this one was told not to wait; nothing was done.
     BUSY = 6
+    #: The cluster does not offer what was to be measured.
+    NOT_APPLICABLE = 7
     #: Stopped with Ctrl-C, by the shell's convention 128 + SIGINT.
     INTERRUPTED = 130
 
@@ -33,10 +35,12 @@ _OF_VERDICT = {
     Verdict.FAIL: ExitCode.FAIL,
     Verdict.INVALID: ExitCode.INVALID,
     Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Verdict.NOT_APPLICABLE: ExitCode.NOT_APPLICABLE,
 }
 #: Of several scenarios the gravest outcome counts.
 _GRAVITY = (
     ExitCode.PASS,
+    ExitCode.NOT_APPLICABLE,
     ExitCode.INCONCLUSIVE,
     ExitCode.FAIL,
     ExitCode.INVALID,

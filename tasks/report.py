@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from netcadence.kube.leftovers import Cleaning
 from netcadence.kube.run import Run
@@ -23,6 +23,7 @@ STATE_NAMES = {
     Verdict.FAIL: "SLABreached",
     Verdict.INCONCLUSIVE: "Inconclusive",
     Verdict.INVALID: "InvalidMeasurement",
+    Verdict.NOT_APPLICABLE: "NotApplicable",
 }
 
 
@@ -82,6 +83,10 @@ def state_of(done: Report) -> State[Any]:
     message = f"{verdict}: {facts.scenario} on {facts.cluster}"
     if verdict is Verdict.PASS:
         return Completed(message=message, data=done)
+    if verdict is Verdict.NOT_APPLICABLE:
+        # Neither green nor red on Prefect's pages.
+        message = f"{message}: {done.record.not_applicable}"
+        return Cancelled(name=STATE_NAMES[verdict], message=message, data=done)
     unmet = ", ".join(_in_words(each) for each in done.judgement.findings if each.verdict is not Verdict.PASS)
     return Failed(name=STATE_NAMES[verdict], message=f"{message}: {unmet}", data=done)
 

@@ -19,5 +19,9 @@ class PermanentError(NetcadenceError):
     """A retry never helps: something has to be changed first."""
 
 
+class NotApplicableError(PermanentError):
+    """The cluster does not offer what was to be measured, so that it can neither pass nor fail."""
+
+
 class InvalidInputError(PermanentError):
     """Something a person wrote is not acceptable; the text names file, field, value and what is allowed."""

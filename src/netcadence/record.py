@@ -17,6 +17,7 @@ from netcadence_worker.contract import (
     Interval,
     Mark,
     RawOutput,
+    Reason,
     ReportedError,
     ResourceUsage,
     Result,
@@ -180,6 +181,13 @@ class RunRecord:
         return tuple(outcome for outcome in self.outcomes if outcome.error is not None)
 
     @property
+    def not_applicable(self) -> str:
+        """Why the cluster cannot be judged by this scenario: all pairs say so; empty where one does not."""
+        reasons = {outcome.error and outcome.error.reason for outcome in self.outcomes}
+        error = self.outcomes[0].error if reasons == {Reason.NOT_APPLICABLE} else None
+        return error.message if error and not self.facts.disturbance else ""
+
+    @property
     def judged(self) -> tuple[PairOutcome, ...]:
         """The outcomes that thresholds are applied to: all but those that warmed up."""
         if not self.facts.is_repeated:
@@ -206,6 +214,8 @@ class Verdict(enum.StrEnum):
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     INVALID = "INVALID"
+    #: The cluster does not offer what was to be measured.
+    NOT_APPLICABLE = "N/A"
 
 
 @dataclass(frozen=True, slots=True)

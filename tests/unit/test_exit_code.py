@@ -24,3 +24,9 @@ def test_one_failure_among_passes_counts():
 def test_nothing_judged_is_not_a_pass():
     """No scenario at all is an error."""
     assert gravest([]) is ExitCode.ERROR
+
+
+def test_what_does_not_apply_is_told_apart_but_hides_no_failure():
+    """A cluster without load balancers is neither green nor as bad as one that failed."""
+    assert gravest([ExitCode.PASS, of_verdict(Verdict.NOT_APPLICABLE)]) == 7
+    assert gravest([ExitCode.NOT_APPLICABLE, ExitCode.FAIL]) is ExitCode.FAIL

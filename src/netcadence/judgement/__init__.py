@@ -30,10 +30,13 @@ def judge(record: RunRecord, requirements: Sequence[Requirement], *, home: Path)
             their number.
 
     Returns:
-        INVALID where the data suite fails or nothing is asked; else FAIL where a requirement is missed; else
-        PASS. The findings hold every expectation: those of the data suite, then one for each requirement, in
+        N/A where the cluster does not offer what was to be measured; no suite runs then. Otherwise INVALID
+        where the data suite fails or nothing is asked; else FAIL where a requirement is missed; else PASS.
+        The findings hold every expectation: those of the data suite, then one for each requirement, in
         their order.
     """
+    if record.not_applicable:
+        return _not_applicable(record, requirements)
     preload()
     from netcadence.judgement import bench  # noqa: PLC0415 - imports Great Expectations
 
@@ -55,3 +58,34 @@ def unjudged(why: str) -> Judgement:
         detail=why,
     )
     return Judgement(Verdict.INVALID, (stopped,))
+
+
+def _not_applicable(record: RunRecord, requirements: Sequence[Requirement]) -> Judgement:
+    """Return what a run comes to of which there is nothing to judge: why, and what would have been asked."""
+    offered = Finding(
+        suite="data",
+        requirement="applicable",
+        metric="",
+        statistic="",
+        value=None,
+        unit="",
+        comparison="==",
+        threshold=None,
+        verdict=Verdict.NOT_APPLICABLE,
+        detail=record.not_applicable,
+    )
+    asked = (
+        Finding(
+            suite="sla",
+            requirement=requirement.name,
+            metric=requirement.metric.name,
+            statistic=requirement.statistic.name,
+            value=None,
+            unit=requirement.unit,
+            comparison=requirement.comparison,
+            threshold=requirement.threshold,
+            verdict=Verdict.NOT_APPLICABLE,
+        )
+        for requirement in requirements
+    )
+    return Judgement(Verdict.NOT_APPLICABLE, (offered, *asked))

@@ -62,7 +62,7 @@ def judge_frame(
 
 def verdict_of(findings: Sequence[Finding]) -> Verdict:
     """Return the worst of the findings' verdicts; of nothing it is INVALID, for nothing was shown."""
-    order = (Verdict.INVALID, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+    order = (Verdict.INVALID, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE, Verdict.PASS)
     return min((finding.verdict for finding in findings), key=order.index, default=Verdict.INVALID)
 
 

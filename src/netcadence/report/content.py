@@ -64,7 +64,7 @@ def rows(record: RunRecord, judgement: Judgement) -> tuple[Row, ...]:
     thresholds = [finding for finding in judgement.findings if finding.suite != "data"]
     checks = [finding for finding in judgement.findings if finding.suite == "data"]
     found = [threshold_row(finding, record.facts.tool) for finding in thresholds]
-    if checks:
+    if checks and judgement.verdict is not Verdict.NOT_APPLICABLE:
         passed = sum(check.verdict is Verdict.PASS for check in checks)
         verdict = Verdict.PASS if passed == len(checks) else Verdict.INVALID
         found.append(Row("Data checks", f"{passed} of {len(checks)}", "", verdict))
@@ -73,6 +73,9 @@ def rows(record: RunRecord, judgement: Judgement) -> tuple[Row, ...]:
 
 def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
     """Return what the table does not say: circumstances, skew, mesh, failed checks, errors, marks."""
+    if judgement.verdict is Verdict.NOT_APPLICABLE:
+        why = Note("why", readable(record.not_applicable))
+        return (Note("run", record.facts.run_id), Note("setup", _setup(record)), why)
     return (
         Note("run", record.facts.run_id),
         Note("setup", _setup(record)),

@@ -18,6 +18,7 @@ VERDICT_STYLES: Final = {
     Verdict.FAIL: "bold red",
     Verdict.INCONCLUSIVE: "bold yellow",
     Verdict.INVALID: "bold magenta",
+    Verdict.NOT_APPLICABLE: "bold cyan",
 }
 
 

@@ -502,3 +502,32 @@ def test_repeats_that_the_processors_held_up_cannot_fail_either(make_record, jud
     slow = with_throughputs(999.0, 900.0, 950.0, 990.0, 800.0)
     judged = judge(make_record("tcp-1:1", repeats=5, change=lambda outcome: held_up()(slow(outcome))))
     assert found(judged, "throughput_min_kbytes").verdict is Verdict.INCONCLUSIVE
+
+
+def without(reason, message, *indices):
+    def change(outcome):
+        if indices and outcome.pair.index not in indices:
+            return outcome
+        return PairOutcome(outcome.pair, error=ReportedError(reason=reason, message=message))
+
+    return change
+
+
+def test_what_the_cluster_does_not_offer_is_not_judged(make_record, judge):
+    """No suite runs where all pairs say so; what would have been asked is listed, without a value."""
+    judged = judge(make_record("tcp-1:1", change=without("NotApplicable", "there is no load balancer")))
+    assert judged.verdict is Verdict.NOT_APPLICABLE
+    assert {each.verdict for each in judged.findings} == {Verdict.NOT_APPLICABLE}
+    assert found(judged, "applicable").detail == "there is no load balancer"
+    assert found(judged, "throughput_min_kbytes").value is None
+
+
+def test_one_pair_to_which_it_does_not_apply_is_a_missing_pair(make_record, judge):
+    judged = judge(make_record("tcp-50:50", pairs=3, change=without("NotApplicable", "not here", 1)))
+    assert judged.verdict is found(judged, "pairs_measured").verdict is Verdict.INVALID
+
+
+def test_a_disturbed_run_is_invalid_even_where_nothing_applies(make_record, judge):
+    record = make_record("tcp-1:1", change=without("NotApplicable", "not here"))
+    record = replace(record, facts=replace(record.facts, disturbance="the lease was lost"))
+    assert judge(record).verdict is Verdict.INVALID

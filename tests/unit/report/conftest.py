@@ -120,3 +120,9 @@ def passing():
 @pytest.fixture
 def measured(make_record):
     return make_record(outcome(0))
+
+
+@pytest.fixture
+def inapplicable(make_record):
+    error = ReportedError.of(Reason.NOT_APPLICABLE, "no controller assigns load balancers here")
+    return make_record(outcome(0, error), outcome(1, error), skew=None)

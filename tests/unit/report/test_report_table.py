@@ -133,3 +133,14 @@ def test_each_verdict_has_a_colour_and_a_word(measured, verdict):
     text = shown(measured, Judgement(verdict, ()), colour=True)
     assert verdict in text
     assert len(set(VERDICT_STYLES.values())) == len(Verdict)
+
+
+def test_what_the_cluster_does_not_offer_is_said_once_with_its_reason(inapplicable):
+    """Neither a skew nor a range is missed there, and the pairs' errors would repeat the reason."""
+    asked = Finding("sla", "x", "throughput", "Perc50", None, "KBytes/s", ">=", 1.0, Verdict.NOT_APPLICABLE)
+    offered = Finding("data", "applicable", "", "", None, "", "==", None, Verdict.NOT_APPLICABLE, "no")
+    text = shown(inapplicable, Judgement(Verdict.NOT_APPLICABLE, (offered, asked)))
+    assert line_with(text, "Throughput").endswith("- ≥ 1 KBytes/s N/A")
+    assert line_with(text, "why") == "why no controller assigns load balancers here"
+    assert text.count("no controller") == 1
+    assert not any(word in text for word in ("skew", "range", "error", "Data checks"))

@@ -160,6 +160,8 @@ class Reason(enum.StrEnum):
     RESULT_MISSING = "ResultMissing"
     #: The run was stopped by a person or its scheduler.
     INTERRUPTED = "Interrupted"
+    #: The cluster does not offer what was to be measured.
+    NOT_APPLICABLE = "NotApplicable"
     #: The name of the server's target leads to no address.
     NAME_NOT_RESOLVED = "NameNotResolved"
     #: The way to the server has no address, such as a Service that no load balancer was assigned to.
