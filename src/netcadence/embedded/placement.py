@@ -123,6 +123,23 @@ def _is_full(_pod: Mapping[str, Any], node: NodeView, _nodes: Sequence[NodeView]
     return "Too many pods" if len(node.pods) >= node.max_pods else ""
 
 
+def _lacks_ports(pod: Mapping[str, Any], node: NodeView, _nodes: Sequence[NodeView]) -> str:
+    wanted = _host_ports(pod)
+    if wanted and any(wanted & _host_ports(other) for other in node.pods):
+        return "node(s) didn't have free ports for the requested pod ports"
+    return ""
+
+
+def _host_ports(pod: Mapping[str, Any]) -> set[tuple[str, int]]:
+    """Return the ports that a pod takes of its node, by protocol; as if all were of all its addresses."""
+    return {
+        (port.get("protocol", "TCP"), port["hostPort"])
+        for container in pod["spec"].get("containers") or ()
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    }
+
+
 def _repels(pod: Mapping[str, Any], node: NodeView, nodes: Sequence[NodeView]) -> str:
     key = "requiredDuringSchedulingIgnoredDuringExecution"
     for term in _affinity(pod, "podAntiAffinity").get(key) or []:
@@ -177,6 +194,7 @@ _FILTERS: Final[tuple[Callable[[Mapping[str, Any], NodeView, Sequence[NodeView]]
     _is_tainted,
     _is_not_selected,
     _is_full,
+    _lacks_ports,
     _repels,
     _lacks_company,
     _skews,

@@ -149,7 +149,7 @@ class Pod:
     async def _live(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._attachment = await self._services.network.attach(self._node)
+            self._attachment = await self._attach()
         except EmbeddedClusterError as error:
             self._refuse_place(error)
             return
@@ -183,6 +183,12 @@ class Pod:
     def _refuse_place(self, error: EmbeddedClusterError) -> None:
         self._report("Warning", "FailedCreatePodSandBox", str(error))
         self._reject(str(error))
+
+    async def _attach(self) -> Attachment:
+        network = self._services.network
+        if self._pod["spec"].get("hostNetwork"):
+            return network.attach_to_node(self._node)
+        return await network.attach(self._node)
 
     def _host(self, attachment: Attachment) -> ContainerHost:
         services, metadata = self._services, self._pod["metadata"]
@@ -261,9 +267,7 @@ class _Running:
 def _refusal(spec: Mapping[str, Any]) -> str:
     """Return what a pod asks for that embedded nodes do not offer, or an empty text."""
     asked = [
-        name
-        for name in ("initContainers", "hostNetwork", "hostPID", "hostIPC", "ephemeralContainers")
-        if spec.get(name)
+        name for name in ("initContainers", "hostPID", "hostIPC", "ephemeralContainers") if spec.get(name)
     ]
     asked += [
         f"volume {volume['name']}"

@@ -94,6 +94,10 @@ def test_a_restricted_namespace_takes_a_safe_pod(api, pods, enforce, spec):
     ("spec", "said"),
     [
         ({"hostNetwork": True}, "host namespaces (hostNetwork=true)"),
+        (
+            {"hostNetwork": True, "container": {"ports": [{"containerPort": 80}, {"containerPort": 81}]}},
+            'host namespaces (hostNetwork=true), hostPort (container "c" uses hostPorts 80, 81)',
+        ),
         ({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, 'hostPath volumes (volume "v")'),
         (
             {"container": {"securityContext": {"privileged": True}}},
@@ -105,6 +109,17 @@ def test_a_baseline_namespace_refuses_what_reaches_the_node(api, pods, enforce, 
     enforce("baseline")
     assert refusal(api, pods, pod(**spec)).endswith(f'violates PodSecurity "baseline:latest": {said}')
     assert api.ask(pods, "POST", pod()).code == 201
+
+
+def test_a_pod_on_the_hosts_network_takes_its_ports_there_and_no_others(api, pods):
+    made = api.ask(
+        pods, "POST", pod(hostNetwork=True, container={"ports": [{"containerPort": 80, "name": "http"}]})
+    )
+    assert made.body["spec"]["containers"][0]["ports"][0]["hostPort"] == 80
+    other = pod("other", {"ports": [{"containerPort": 80, "hostPort": 81}]}, hostNetwork=True)
+    answer = api.ask(pods, "POST", other)
+    assert answer.code == 422
+    assert "must match `containerPort` when `hostNetwork` is true" in answer.body["message"]
 
 
 def test_a_quota_counts_pods_and_what_they_ask_for(api, pods, limit):

@@ -151,3 +151,18 @@ def test_a_node_that_takes_nothing_is_named_with_its_reason(state, reason):
     with pytest.raises(UnschedulableError) as caught:
         place(pod(), [node("n0", **state)])
     assert str(caught.value) == f"0/1 nodes are available: {reason}."
+
+
+def test_two_pods_do_not_take_the_same_port_of_a_node():
+    def taking(number, protocol="TCP"):
+        ports = [{"containerPort": number, "hostPort": number, "protocol": protocol}]
+        return pod(containers=[{"name": "main", "ports": ports}])
+
+    nodes = [node("n0", pods=[taking(80)]), node("n1", pods=[taking(80), taking(81)])]
+    assert place(taking(81), nodes) == "n0"
+    assert place(taking(80, "UDP"), nodes) == "n0"
+    with pytest.raises(
+        UnschedulableError,
+        match=r"0/2 nodes .*: 2 node\(s\) didn't have free ports for the requested pod ports",
+    ):
+        place(taking(80), nodes)

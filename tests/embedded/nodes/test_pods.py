@@ -163,9 +163,9 @@ def test_a_command_for_an_image_that_takes_none_is_refused_and_never_run(start_p
 def test_what_nodes_do_not_offer_is_refused_by_name(start_pod, until):
     volumes = [{"name": "etc", "hostPath": {"path": "/etc"}}]
     container = {"volumeMounts": [{"name": "etc", "mountPath": "/mine"}]}
-    pod = start_pod(code=SLEEP, container=container, hostNetwork=True, volumes=volumes)
+    pod = start_pod(code=SLEEP, container=container, hostPID=True, volumes=volumes)
     until(lambda: pod.read().status.phase == "Failed")
-    assert "do not offer hostNetwork, volume etc" in pod.read().status.message
+    assert "do not offer hostPID, volume etc" in pod.read().status.message
 
 
 def test_a_folder_of_the_machine_is_offered_where_it_is_anyway(start_pod, until):

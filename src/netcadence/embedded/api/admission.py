@@ -90,6 +90,13 @@ def _baseline_violations(spec: Mapping[str, Any]) -> Iterator[str]:
         yield f"host namespaces ({', '.join(shared)})"
     if mounted := [each["name"] for each in spec.get("volumes") or () if "hostPath" in each]:
         yield f"hostPath volumes ({_named('volume', mounted)})"
+    ports = {each["name"]: _host_ports(each) for each in _containers(spec)}
+    if taking := [name for name, numbers in ports.items() if numbers]:
+        numbers = sorted({number for each in ports.values() for number in each})
+        listed = ", ".join(map(str, numbers))
+        verb = "use" if len(taking) > 1 else "uses"
+        plural = "s" * (len(numbers) > 1)
+        yield f"hostPort ({_named('container', taking)} {verb} hostPort{plural} {listed})"
     privileged = [each["name"] for each in _containers(spec) if _security(each).get("privileged")]
     if privileged:
         yield f"privileged ({_named('container', privileged)} must not set securityContext.privileged=true)"
@@ -147,6 +154,10 @@ _RESTRICTED: Final = (
         'securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"',
     ),
 )
+
+
+def _host_ports(container: Mapping[str, Any]) -> list[int]:
+    return [port["hostPort"] for port in container.get("ports") or () if port.get("hostPort")]
 
 
 def _named(what: str, names: list[str]) -> str:

@@ -30,18 +30,20 @@ def pod_spec(spec: Object) -> None:
     spec.setdefault("schedulerName", "default-scheduler")
     spec.setdefault("securityContext", {})
     for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-        _container(container)
+        _container(container, on_host=bool(spec.get("hostNetwork")))
     for volume in spec.get("volumes") or ():
         _volume(volume)
 
 
-def _container(container: Object) -> None:
+def _container(container: Object, *, on_host: bool) -> None:
     container.setdefault("resources", {})
     container.setdefault("terminationMessagePath", "/dev/termination-log")
     container.setdefault("terminationMessagePolicy", "File")
     container.setdefault("imagePullPolicy", _pull_policy(str(container.get("image", ""))))
     for port in container.get("ports") or ():
         port.setdefault("protocol", "TCP")
+        if on_host:
+            port.setdefault("hostPort", port.get("containerPort"))
     for env in container.get("env") or ():
         if field := (env.get("valueFrom") or {}).get("fieldRef"):
             field.setdefault("apiVersion", "v1")

@@ -70,19 +70,24 @@ def _pod_spec_causes(spec: Mapping[str, Any], path: str) -> Iterator[Cause]:
         names.add(str(name))
         if not container.get("image"):
             yield required(f"{where}.image")
-        yield from _port_causes(container.get("ports") or (), f"{where}.ports")
+        yield from _port_causes(
+            container.get("ports") or (), f"{where}.ports", on_host=bool(spec.get("hostNetwork"))
+        )
     policies = ("Always", "OnFailure", "Never")
     if spec.get("restartPolicy") not in policies:
         yield unsupported_value(f"{path}.restartPolicy", spec.get("restartPolicy"), policies)
 
 
-def _port_causes(ports: Any, path: str) -> Iterator[Cause]:
+def _port_causes(ports: Any, path: str, *, on_host: bool) -> Iterator[Cause]:
     for index, port in enumerate(ports):
         number = port.get("containerPort")
         if not isinstance(number, int) or not 0 < number <= 65_535:  # noqa: PLR2004 - the highest port there is
             yield invalid_value(
                 f"{path}[{index}].containerPort", number, "must be between 1 and 65535, inclusive"
             )
+        elif on_host and port.get("hostPort") != number:
+            sentence = "must match `containerPort` when `hostNetwork` is true"
+            yield invalid_value(f"{path}[{index}].hostPort", port.get("hostPort"), sentence)
 
 
 def deployment(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[Cause]:

@@ -32,14 +32,14 @@ class Attachment:
 
     Attributes:
         node: The node it is attached to.
-        offset: Position of its address in the cluster's block.
+        offset: Position of its address in the cluster's block; None where it has the node's own.
         ips: Its addresses, IPv4 first.
         enter: Arguments in front of a command line that make it run there.
         namespace: The file of its network namespace, if it has one of its own.
     """
 
     node: str
-    offset: int
+    offset: int | None
     ips: tuple[str, ...]
     enter: tuple[str, ...] = ()
     namespace: Path | None = None
@@ -81,6 +81,10 @@ class Network(Protocol):
         Raises:
             EmbeddedClusterError: No address is left, or the system refused.
         """
+        ...
+
+    def attach_to_node(self, node: str) -> Attachment:
+        """Give a pod the node's own place, as `hostNetwork` asks for."""
         ...
 
     async def detach(self, attachment: Attachment) -> None:

@@ -51,8 +51,12 @@ class LoopbackNetwork:
         offset = self._offsets.take()
         return Attachment(node, offset, (self._slot.loopback(offset),))
 
+    def attach_to_node(self, node: str) -> Attachment:
+        return Attachment(node, None, self.node_ips(node))
+
     async def detach(self, attachment: Attachment) -> None:
-        self._offsets.give_back(attachment.offset)
+        if attachment.offset is not None:
+            self._offsets.give_back(attachment.offset)
 
     async def set_services(self, forwards: Sequence[Forward], announcers: Mapping[str, str]) -> None:
         del forwards, announcers  # nothing here could translate them

@@ -210,12 +210,17 @@ class NamespaceNetwork:
             raise
         return Attachment(node, offset, self._ips(offset), ("nsenter", f"--net={path}", "--"), path)
 
+    def attach_to_node(self, node: str) -> Attachment:
+        path = _NAMESPACES / self._namespace(node)
+        return Attachment(node, None, self.node_ips(node), ("nsenter", f"--net={path}", "--"))
+
     async def detach(self, attachment: Attachment) -> None:
         if attachment.namespace:
             if self._translation:
                 self._translation.remove(attachment.namespace)
             await self._remove(attachment.namespace.name)
-        self._offsets.give_back(attachment.offset)
+        if attachment.offset is not None:
+            self._offsets.give_back(attachment.offset)
 
     def socket_at(self, node: str, family: int) -> socket.socket:
         with inside(_NAMESPACES / self._namespace(node)):
