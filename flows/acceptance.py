@@ -43,7 +43,7 @@ from tasks.acceptance import AcceptanceReport
 from tasks.deploy import prepare
 from tasks.lease import Tenancy
 from tasks.pair import facts
-from tasks.progress import Chapter, heard_by, listener
+from tasks.progress import Chapter, Chapters, heard_by, listener
 from tasks.report import Report
 
 
@@ -168,10 +168,11 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
     """Make all measurements, each in a thread that waits for its turn; interrupted, all of them end."""
     floor = Floor([len(wave) for wave in progress.programme.waves])
     turns = [turn for wave in floor.waves for turn in wave]
-    total, futures = len(turns), list[Future[Measured]]()
-    with ThreadPoolExecutor(total, thread_name_prefix="benchmark") as threads:
-        for position, (planned, turn) in enumerate(zip(progress.measured, turns, strict=True)):
-            chapter = Chapter(listener(), f"{position + 1} of {total}  {planned.measurement.scenario.name}")
+    names = [each.scenario.name for each in progress.programme.measurements]
+    chapters = Chapters(listener(), names, floor.front).all
+    futures: list[Future[Measured]] = []
+    with ThreadPoolExecutor(len(turns), thread_name_prefix="benchmark") as threads:
+        for planned, turn, chapter in zip(progress.measured, turns, chapters, strict=True):
             labels = {"acceptance": progress.acceptance_id} | (
                 {"canary": "true"} if planned.measurement.is_canary else {}
             )

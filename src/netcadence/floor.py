@@ -63,6 +63,13 @@ class Floor:
         if self._stopped:
             raise KeyboardInterrupt
 
+    def front(self) -> int:
+        """Return which benchmark others wait for, from 0: the first that has not measured, or is not gone."""
+        stands = [turn.stand for wave in self.waves for turn in wave]
+        busy = [number for number, stand in enumerate(stands) if _Stand.WAITING < stand < _Stand.TIDYING]
+        left = [number for number, stand in enumerate(stands) if stand < _Stand.GONE]
+        return next(iter((*busy, *left, len(stands) - 1)))
+
     def reach(self, turn: Turn, stand: _Stand, until: Callable[[], bool] = lambda: True) -> None:
         """Wait for a condition and then move on; also without it, once all is to end."""
         with self._changed:

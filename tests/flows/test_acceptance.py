@@ -18,6 +18,9 @@ from flows.command_line import application, outcome_of
 from netcadence.kube.resource import DEPLOYMENT, LEASE, REQUEST, RUN
 from netcadence.lake import Lake
 
+#: Whichever test asks first waits for the whole acceptance, and for what the session starts.
+pytestmark = pytest.mark.timeout(240)
+
 CONNECTED = {"throughput_min_kbytes": {"value": 0.001, "statistic": "Perc01"}}
 OUT_OF_REACH = {"throughput_min_kbytes": 1_000_000_000}
 

@@ -137,3 +137,15 @@ def test_a_benchmark_alone_never_waits():
         turn.begin()
         turn.require()
         turn.end()
+
+
+def test_in_front_is_the_first_that_has_not_measured_and_then_the_first_that_is_not_gone():
+    floor = Floor([1, 1])
+    (first,), (second,) = floor.waves
+    with first:
+        first.begin()
+        first.end()
+        assert floor.front() == 0
+        with second:
+            assert floor.front() == 1
+    assert floor.front() == 1
