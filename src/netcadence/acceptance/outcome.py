@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from netcadence.acceptance.profile import Check, Level
 from netcadence.acceptance.programme import Measurement, Programme
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
 
-#: Gravest first. Only what is here can be the verdict of the whole.
-_GRAVITY = (Verdict.INVALID, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+#: Gravest first. All but N/A can be the verdict of the whole.
+_GRAVITY: Final = (
+    Verdict.INVALID,
+    Verdict.FAIL,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_APPLICABLE,
+    Verdict.PASS,
+)
 #: Stands for the canary where others have a level.
-CANARY = "canary"
+CANARY: Final = "canary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +60,7 @@ class CheckResult:
     @property
     def decisive(self) -> Finding | None:
         """The finding that decided: the first of the gravest."""
-        return min(self.findings, key=lambda each: _weight(each.verdict), default=None)
-
-
-def _weight(verdict: Verdict) -> int:
-    return _GRAVITY.index(verdict) if verdict in _GRAVITY else len(_GRAVITY)
+        return min(self.findings, key=lambda each: _GRAVITY.index(each.verdict), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +118,8 @@ class Acceptance:
             if each.verdict is Verdict.PASS:
                 continue
             counts = counting(each.check.level, each.verdict, strict=self.is_strict)
-            word = (
-                "not accepted"
-                if counts
-                else "warning"
-                if each.level == Level.RECOMMENDED
-                else "for information"
-            )
+            warns = each.check.level is Level.RECOMMENDED and each.verdict is not Verdict.NOT_APPLICABLE
+            word = "not accepted" if counts else "warning" if warns else "for information"
             yield f"{word}: {each.level} check {each.check.name!r} is {each.verdict}"
 
 
@@ -130,11 +128,10 @@ def counting(level: Level, verdict: Verdict, *, strict: bool) -> Verdict | None:
 
     A required check that is not applicable leaves open what had to be shown: INCONCLUSIVE.
     """
+    applicable = verdict is not Verdict.NOT_APPLICABLE
     if level is Level.REQUIRED:
-        return verdict if verdict in _GRAVITY else Verdict.INCONCLUSIVE
-    if level is Level.RECOMMENDED and strict and verdict in _GRAVITY:
-        return verdict
-    return None
+        return verdict if applicable else Verdict.INCONCLUSIVE
+    return verdict if level is Level.RECOMMENDED and strict and applicable else None
 
 
 def combined(verdicts: Iterable[tuple[Level, Verdict]], *, strict: bool) -> Verdict:
@@ -144,7 +141,7 @@ def combined(verdicts: Iterable[tuple[Level, Verdict]], *, strict: bool) -> Verd
 
 
 def _gravest(verdicts: Iterable[Verdict]) -> Verdict:
-    return min(verdicts, key=_weight, default=Verdict.INVALID)
+    return min(verdicts, key=_GRAVITY.index, default=Verdict.INVALID)
 
 
 def rang(canary: CheckResult) -> bool:
@@ -182,7 +179,9 @@ def _result(check: Check, level: str, measured: Measured, own: slice) -> CheckRe
 
 def _said(findings: Sequence[Finding]) -> str:
     said = (
-        f"{each.requirement.replace('_', ' ')}: {each.detail}" if each.suite == "data" else each.detail
+        f"{each.requirement.replace('_', ' ')}: {each.detail}"
+        if each.verdict is Verdict.INVALID
+        else each.detail
         for each in findings
         if each.detail
     )

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from netcadence.acceptance.outcome import CANARY, Acceptance, CheckResult, Measured, rang
-from netcadence.acceptance.profile import Level
 from netcadence.record import Verdict
 from netcadence.report import content
 from netcadence.report.document import as_json as run_as_json
@@ -192,9 +191,11 @@ def _check(result: CheckResult) -> dict[str, Any]:
 
 def summary(done: Acceptance) -> str:
     """Return the verdict in one sentence, such as `accepted, with 1 warning`."""
-    unmet = [each for each in done.results if each.verdict is not Verdict.PASS]
-    warnings = sum(each.check.level is Level.RECOMMENDED for each in unmet)
-    passed = f"{len(done.results) - len(unmet)} of {counted(len(done.results), 'check')} passed"
+    passed = sum(each.verdict is Verdict.PASS for each in done.results)
+    said = f"{passed} of {counted(len(done.results), 'check')} passed"
+    if inapplicable := sum(each.verdict is Verdict.NOT_APPLICABLE for each in done.results):
+        said += f", {inapplicable} not applicable"
     if done.verdict is not Verdict.PASS:
-        return f"not accepted: {passed}"
-    return f"accepted, {passed}" + (f", with {counted(warnings, 'warning')}" if warnings else "")
+        return f"not accepted: {said}"
+    warnings = sum(reason.startswith("warning: ") for reason in done.reasons())
+    return f"accepted, {said}" + (f", with {counted(warnings, 'warning')}" if warnings else "")

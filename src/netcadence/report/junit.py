@@ -96,7 +96,7 @@ def _kind(result: CheckResult, *, strict: bool) -> str:
 
 def _first_line(result: CheckResult) -> str:
     decisive = result.decisive
-    if decisive is None or decisive.verdict is Verdict.PASS:
+    if decisive is None or decisive.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE):
         return content.readable(result.detail)
     row = content.threshold_row(decisive, result.measured.measurement.scenario.tool.value)
     return f"{row.metric} {row.value}, {row.threshold} is required"

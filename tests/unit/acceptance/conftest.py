@@ -83,7 +83,7 @@ def finding_of(requirement, verdict, detail=""):
     """Return what judging says of a requirement that came to a verdict."""
     good = requirement.threshold * (2 if requirement.comparison == ">=" else 0.5)
     bad = requirement.threshold * (0.5 if requirement.comparison == ">=" else 2)
-    value = {Verdict.PASS: good, Verdict.INVALID: None}.get(verdict, bad)
+    value = {Verdict.PASS: good, Verdict.INVALID: None, Verdict.NOT_APPLICABLE: None}.get(verdict, bad)
     return Finding(
         "sla",
         requirement.name,
@@ -102,15 +102,17 @@ def finding_of(requirement, verdict, detail=""):
 def judged():
     """Return what makes a measurement's outcome, with the verdict that a function gives each requirement."""
 
-    def judged(measurement, verdict_of, *, sound=True):
+    def judged(measurement, verdict_of, *, sound=True, inapplicable=""):
         run_id = f"20260131-033000-{measurement.scenario.name.replace(':', '-')}-abcd"
         data = Finding("data", "pairs_measured", "", "count", 0, "pairs", "<=", 0, Verdict.PASS)
         if not sound:
             data = replace(
                 data, value=1, verdict=Verdict.INVALID, detail="1 of 1 pairs have no result: PodLost 1"
             )
+        if inapplicable:
+            data = replace(data, verdict=Verdict.NOT_APPLICABLE, detail=inapplicable)
         findings = [finding_of(each, verdict_of(each)) for each in measurement.requirements]
-        worst = [Verdict.INVALID, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS]
+        worst = [Verdict.INVALID, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_APPLICABLE, Verdict.PASS]
         verdict = min((each.verdict for each in (data, *findings)), key=worst.index)
         docs = f"file:///home/you/gx/{run_id}/index.html"
         return Measured(
@@ -133,7 +135,9 @@ def accepted(programme, judged):
         errors: Why a scenario ended without a verdict.
     """
 
-    def accepted(but=None, *, of=programme, errors=None, canary=Verdict.FAIL, unsound=(), stopped=""):
+    def accepted(
+        but=None, *, of=programme, errors=None, inapplicable=None, canary=Verdict.FAIL, unsound=(), stopped=""
+    ):
         measured = []
         for each in of.measurements:
             name = each.scenario.name
@@ -141,10 +145,14 @@ def accepted(programme, judged):
                 measured.append(Measured(each, f"{name.replace(':', '-')}-1", error=errors[name]))
                 continue
 
-            def verdict_of(requirement, each=each, name=name):
+            lacks = (inapplicable or {}).get(name, "")
+
+            def verdict_of(requirement, each=each, name=name, lacks=lacks):
+                if lacks:
+                    return Verdict.NOT_APPLICABLE
                 return canary if each.is_canary else (but or {}).get((name, requirement.name), Verdict.PASS)
 
-            measured.append(judged(each, verdict_of, sound=name not in unsound))
+            measured.append(judged(each, verdict_of, sound=name not in unsound, inapplicable=lacks))
         found = [result for each in measured for result in results_of(each)]
         return Acceptance(
             acceptance_id="20260131-033000-lab-abcd",

@@ -70,6 +70,10 @@ def test_a_threshold_that_was_reached_in_data_that_do_not_hold_is_not_shown_as_p
 def test_the_summary_counts_what_passed(accepted):
     assert summary(accepted()) == "accepted, 4 of 4 checks passed"
     assert summary(accepted(JITTER)) == "accepted, 3 of 4 checks passed, with 1 warning"
+    assert (
+        summary(accepted(inapplicable={"udp-1:1": "no"}))
+        == "accepted, 3 of 4 checks passed, 1 not applicable"
+    )
     assert summary(accepted(canary=Verdict.PASS)) == "not accepted: 4 of 4 checks passed"
 
 
@@ -145,6 +149,11 @@ def test_junit_says_failure_of_what_was_missed_and_error_of_what_was_not_shown(a
     }
     messages = [each.get("message") for each in root.iter("skipped")]
     assert messages[0] == "FAIL: Jitter Perc95 10 ms, ≤ 5 ms is required"
+
+
+def test_junit_skips_what_is_not_applicable_and_says_why(accepted):
+    (skipped,) = parsed(accepted(inapplicable={"udp-1:1": "no UDP here"})).iter("skipped")
+    assert skipped.get("message") == "N/A: no UDP here"
 
 
 def test_junit_fails_what_is_recommended_where_it_is_strict(write_profile, accepted):

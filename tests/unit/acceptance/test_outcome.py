@@ -107,7 +107,30 @@ def test_a_recommended_check_that_fails_is_warned_of(accepted):
     assert list(found.reasons()) == ["warning: recommended check 'quality' is FAIL"]
 
 
-@pytest.mark.parametrize("came_to", [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.INVALID])
+def test_what_is_not_applicable_is_said_and_no_pass(accepted):
+    found = accepted(inapplicable={"udp-1:1": "no UDP here"})
+    assert found.results[2].verdict is Verdict.NOT_APPLICABLE
+    assert found.results[2].detail == "no UDP here"
+    assert found.verdict is Verdict.PASS
+    assert list(found.reasons()) == ["for information: recommended check 'quality' is N/A"]
+
+
+def test_a_required_check_that_is_not_applicable_leaves_open_what_had_to_be_shown(accepted):
+    found = accepted(inapplicable={"tcp-1:1": "no TCP here"})
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "not accepted: required check 'bandwidth' is N/A" in list(found.reasons())
+
+
+@given(st.booleans())
+def test_what_is_not_applicable_counts_for_required_checks_only(strict):
+    passing = (Level.REQUIRED, Verdict.PASS)
+    for level in (Level.RECOMMENDED, Level.OPTIONAL):
+        assert combined([passing, (level, Verdict.NOT_APPLICABLE)], strict=strict) is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "came_to", [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.INVALID, Verdict.NOT_APPLICABLE]
+)
 def test_where_the_alarm_did_not_ring_nothing_is_accepted(accepted, came_to):
     found = accepted(canary=came_to)
     assert found.verdict is Verdict.INVALID
