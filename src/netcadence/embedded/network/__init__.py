@@ -103,11 +103,11 @@ class Network(Protocol):
         """Return a non-blocking stream socket that belongs to the node: what it sends starts there."""
         ...
 
-    async def set_filter(self, attachment: Attachment, script: str) -> None:
-        """Run nft commands in a pod's own place, all of them or none.
+    async def set_filters(self, scripts: Sequence[tuple[Attachment, str]]) -> list[str]:
+        """Run nft commands in the own places of pods, in each all of them or none.
 
-        Raises:
-            EmbeddedClusterError: They were refused, or this network has no filters.
+        Returns:
+            Why it could not be done, for each; an empty text where it was.
         """
         ...
 

@@ -67,11 +67,8 @@ class LoopbackNetwork:
         connection.bind((self.node_ips(node)[0], 0))
         return connection
 
-    async def set_filter(self, attachment: Attachment, script: str) -> None:
-        del script
-        raise EmbeddedClusterError(
-            f"{attachment.ips[0]} cannot be filtered: a loopback network has no filters"
-        )
+    async def set_filters(self, scripts: Sequence[tuple[Attachment, str]]) -> list[str]:
+        return ["a loopback network has no filters"] * len(scripts)
 
     async def set_uplink_rate(self, node: str, bits_per_s: int | None) -> None:
         raise EmbeddedClusterError(

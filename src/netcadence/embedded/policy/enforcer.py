@@ -133,13 +133,15 @@ class PolicyEnforcer:
                 return  # another one's turn has done it
             self._due = False
             self._turn += 1
+            began = time.monotonic()
             wanted = self._wanted()
             if self._delay_s:
                 task = asyncio.create_task(self._set_later(self._turn, wanted, self._delay_s))
                 self._late.add(task)
                 task.add_done_callback(self._late.discard)
-            else:
-                await self._set(self._turn, wanted)
+            elif count := await self._set(self._turn, wanted):
+                took_ms = (time.monotonic() - began) * 1000
+                _log.info("policies: %d pods have another filter, %.0f ms after the change", count, took_ms)
 
     async def _set_later(self, turn: int, wanted: Mapping[str, str], delay_s: float) -> None:
         await asyncio.sleep(delay_s)
@@ -173,29 +175,22 @@ class PolicyEnforcer:
             ports=ports,
         )
 
-    async def _set(self, turn: int, wanted: Mapping[str, str]) -> None:
-        """Set the filters that are not as wanted, unless a later turn has done so already."""
-        began = time.monotonic()
+    async def _set(self, turn: int, wanted: Mapping[str, str]) -> int:
+        """Set the filters that are not as wanted, unless a later turn has; return how many those are."""
         concerned = [
             (member, rules)
             for uid, rules in wanted.items()
             if (member := self._members.get(uid)) and member.rules != rules and member.turn < turn
         ]
-        await asyncio.gather(*(self._set_one(member, rules, turn) for member, rules in concerned))
-        if concerned:
-            took_ms = (time.monotonic() - began) * 1000
-            _log.info("policies: filters of %d pods set in %.0f ms", len(concerned), took_ms)
-
-    async def _set_one(self, member: _Member, rules: str, turn: int) -> None:
-        uid, name = member.pod["metadata"]["uid"], member.pod["metadata"]["name"]
-        try:
-            await self._network.set_filter(member.attachment, rules or NO_TABLE)
-        except EmbeddedClusterError as error:
-            member.fault = str(error)
-            if uid in self._members:  # else its place is gone, and nobody needs the filter
-                _log.error("policies: the filter of pod %s: %s", name, error)
-        else:
-            member.rules, member.turn, member.fault = rules, turn, ""
+        scripts = [(member.attachment, rules or NO_TABLE) for member, rules in concerned]
+        faults = await self._network.set_filters(scripts)
+        for (member, rules), fault in zip(concerned, faults, strict=True):
+            member.fault = fault
+            if not fault:
+                member.rules, member.turn = rules, turn
+            elif member.pod["metadata"]["uid"] in self._members:  # else its place is gone, and all is well
+                _log.error("policies: the filter of pod %s: %s", member.pod["metadata"]["name"], fault)
+        return len(concerned)
 
 
 def _labels(obj: Mapping[str, Any]) -> Mapping[str, str]:

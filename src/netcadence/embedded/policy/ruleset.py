@@ -6,6 +6,7 @@ import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -73,9 +74,12 @@ def _chain(side: _Side, always: Peers, allowed: Sequence[Allowed]) -> str:
     return f"\tchain {side.chain} {{\n{body}\t}}\n"
 
 
-def _rules(side: _Side, allowed: Allowed) -> Iterator[str]:
-    for conditions in product(_peer_conditions(side, allowed.peers), _port_conditions(allowed.ports)):
-        yield " ".join([*filter(None, conditions), "accept"])
+@lru_cache(maxsize=1024)  # what a policy allows to one pod it mostly allows to many
+def _rules(side: _Side, allowed: Allowed) -> tuple[str, ...]:
+    return tuple(
+        " ".join([*filter(None, conditions), "accept"])
+        for conditions in product(_peer_conditions(side, allowed.peers), _port_conditions(allowed.ports))
+    )
 
 
 def _peer_conditions(side: _Side, peers: Peers) -> Iterator[str]:
