@@ -19,6 +19,8 @@ from netcadence.embedded.api.service_addresses import ServiceRanges
 from netcadence.embedded.api.store import ApiError, Object, Store
 from netcadence.embedded.controllers import run_controllers
 from netcadence.embedded.credentials import Certificates, issue_certificates, kubeconfig, new_token
+from netcadence.embedded.dns import server as dns_server
+from netcadence.embedded.dns.resolver import Resolver
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.events import EventRecorder
 from netcadence.embedded.network import Network, choose_kind
@@ -86,7 +88,8 @@ class Daemon:
                 enforced=self._settings.policies_enforced,
                 delay_s=self._settings.policy_delay_s,
             )
-            self._register_nodes(stack, network, policies, port, certificates)
+            resolver = await self._serve_names(stack, network)
+            self._register_nodes(stack, network, policies, port, certificates, resolver=resolver)
             await self._serve(stack, network, policies, sockets)
             url = f"https://{_LOOPBACK}:{port}"
             self._admit_administrator(url)
@@ -125,6 +128,21 @@ class Daemon:
             else:
                 return network
         return LoopbackNetwork(claim.slot, nodes)
+
+    async def _serve_names(self, stack: contextlib.AsyncExitStack, network: Network) -> Resolver | None:
+        """Resolve the names of Services where pods can be told so; return how they come to ask."""
+        if network.kind != "namespaces":
+            return None
+        resolver = Resolver(self._state.names, network.api_addresses)
+        stack.callback(resolver.close)
+        try:
+            await asyncio.to_thread(resolver.try_out)
+            sockets = dns_server.bind(network.api_addresses)
+        except OSError as error:
+            _log.warning("names of Services are not resolved: %s", error)
+            return None
+        await stack.enter_async_context(dns_server.serve(self._store, sockets))
+        return resolver
 
     def _issue_certificates(self, network: Network) -> Certificates:
         certificates = issue_certificates((_LOOPBACK, *network.api_addresses))
@@ -169,6 +187,8 @@ class Daemon:
         policies: PolicyEnforcer,
         port: int,
         certificates: Certificates,
+        *,
+        resolver: Resolver | None,
     ) -> None:
         fabric = network.api_addresses
         services = NodeServices(
@@ -178,6 +198,7 @@ class Daemon:
             recorder=self._recorder,
             settings=self._settings,
             pods=self._state.pods,
+            resolver=resolver,
             service_account=ServiceAccountFiles(
                 self._state.service_accounts, certificates.authority, self._admit_service_account
             ),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netcadence.embedded.api.store import Object, Selector, now
+from netcadence.embedded.network import NetworkFeature
 from netcadence.embedded.pod import NodeServices, Pod
 from netcadence.embedded.pod_status import with_times
 
@@ -126,7 +127,7 @@ class Node:
         }
         annotations = {
             NETWORK_ANNOTATION: network.kind,
-            FEATURES_ANNOTATION: ",".join(sorted(network.features)),
+            FEATURES_ANNOTATION: ",".join(self._features()),
         }
         metadata = {"name": self.name, "labels": labels, "annotations": annotations}
         self._services.store.create("nodes", {"metadata": metadata, "spec": {}})
@@ -144,6 +145,10 @@ class Node:
 
         self._services.store.mutate("nodes", self.name, None, change, subresource="status")
         self._write_condition("True", "KubeletReady", "the node runs pods")
+
+    def _features(self) -> list[str]:
+        named: list[NetworkFeature] = ["dns"] if self._services.resolver else []
+        return sorted([*self._services.network.features, *named])
 
     async def _beat(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from typing import Any
 from netcadence.embedded import log
 from netcadence.embedded.api.store import ApiError, Object, Store, not_found
 from netcadence.embedded.container import Container, ContainerHost
+from netcadence.embedded.dns.resolver import Resolver
 from netcadence.embedded.environment import Surroundings
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.events import EventKind, EventRecorder
@@ -35,6 +36,7 @@ class NodeServices:
         pods: Directory in which each pod gets one of its own.
         service_account: Returns the directory of a service account's files, by namespace, name
             and user.
+        resolver: How pods ask the cluster's name server, where there is one.
         api_host: Address at which pods reach the API server.
     """
 
@@ -45,6 +47,7 @@ class NodeServices:
     settings: Settings
     pods: Path
     service_account: Callable[[str, str, int | None], Path]
+    resolver: Resolver | None
     api_host: str
     api_port: int
 
@@ -208,11 +211,17 @@ class Pod:
             images=services.settings.images,
             network=services.network,
             surroundings=surroundings,
-            enter=attachment.enter,
+            enter=self._enter(attachment),
             restart_backoff_s=services.settings.restart_backoff_s,
             changed=self._changed.set,
             report=self._report,
         )
+
+    def _enter(self, attachment: Attachment) -> tuple[str, ...]:
+        resolver = self._services.resolver
+        if resolver is None:
+            return attachment.enter
+        return resolver.enter(self._pod, attachment.enter, self._directory)
 
     def _end_processes(self, attachment: Attachment) -> None:
         """End what the containers have left behind."""

@@ -113,6 +113,10 @@ class ClusterState:
         return self.directory / "pods"
 
     @property
+    def names(self) -> Path:
+        return self.directory / "names"
+
+    @property
     def service_accounts(self) -> Path:
         return self.directory / "service-accounts"
 

@@ -7,7 +7,6 @@ import ipaddress
 import itertools
 import subprocess
 import sys
-import time
 
 import pytest
 from kubernetes import client
@@ -15,7 +14,6 @@ from kubernetes import client
 from netcadence.embedded.network.addresses import BLOCK
 from netcadence.embedded.node import FEATURES_ANNOTATION
 
-DEADLINE_S = 20
 #: Answers each connection, and each datagram, with the pod's name and the address that it sees.
 SERVER = """
 import os, selectors, socket
@@ -79,14 +77,6 @@ def names(answers):
     return {answer.partition(" ")[0] for answer in answers}
 
 
-def eventually(condition):
-    deadline = time.monotonic() + DEADLINE_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-    return found
-
-
 @pytest.fixture
 def start_server(start_pod):
     def start(labels, node, **fields):
@@ -97,11 +87,11 @@ def start_server(start_pod):
 
 
 @pytest.fixture
-def servers(start_server):
+def servers(start_server, until):
     """One server on each node, ready, and the label that selects both."""
     labels = {"app": f"app-{next(_numbers)}"}
     pods = [start_server(labels, f"node-{index}") for index in range(2)]
-    eventually(lambda: all(pod.ready for pod in pods))
+    until(lambda: all(pod.ready for pod in pods))
     return pods, labels
 
 
@@ -137,17 +127,17 @@ def test_nodes_say_that_services_are_served(core):
         assert "services" in node.metadata.annotations[FEATURES_ANNOTATION].split(",")
 
 
-def test_a_cluster_address_leads_to_every_ready_pod_in_both_families(servers, make_service):
+def test_a_cluster_address_leads_to_every_ready_pod_in_both_families(servers, make_service, until):
     pods, labels = servers
     spec = make_service(selector=labels, ipFamilyPolicy="PreferDualStack").spec
     here = namespace_at(pods[0].ip)
     for address in spec.cluster_ips:
-        eventually(lambda address=address: "ConnectionRefusedError" not in ask(here, address))
+        until(lambda address=address: "ConnectionRefusedError" not in ask(here, address))
         # With two pods chosen at random, all of 24 go to one in fewer than one of a million cases.
         assert names(ask(here, address, count=24)) == {pod.name for pod in pods}
 
 
-def test_datagrams_are_served_and_a_pod_reaches_itself(servers, make_service):
+def test_datagrams_are_served_and_a_pod_reaches_itself(servers, make_service, until):
     (pod, _), labels = servers
     pod.label("alone", "yes")
     ports = [
@@ -155,58 +145,60 @@ def test_datagrams_are_served_and_a_pod_reaches_itself(servers, make_service):
     ]
     address = make_service(selector={**labels, "alone": "yes"}, ports=ports).spec.cluster_ip
     here = namespace_at(pod.ip)
-    eventually(lambda: "ConnectionRefusedError" not in ask(here, address))
+    until(lambda: "ConnectionRefusedError" not in ask(here, address))
     assert names(ask(here, address, count=3)) == {pod.name}
     assert names(ask(here, address, kind="udp", count=3)) == {pod.name}
 
 
-def test_without_ready_pods_and_at_other_ports_connections_are_refused_at_once(servers, make_service):
+def test_without_ready_pods_and_at_other_ports_connections_are_refused_at_once(servers, make_service, until):
     pods, labels = servers
     here = namespace_at(pods[0].ip)
     empty = make_service(selector={"app": "nobody"}).spec.cluster_ip
-    assert eventually(lambda: ask(here, empty) == ["ConnectionRefusedError"])
+    assert until(lambda: ask(here, empty) == ["ConnectionRefusedError"])
     assert ask(here, empty, kind="udp") == ["ConnectionRefusedError"]
     served = make_service(selector=labels).spec.cluster_ip
-    eventually(lambda: names(ask(here, served)) <= {pod.name for pod in pods})
+    until(lambda: names(ask(here, served)) <= {pod.name for pod in pods})
     assert ask(here, served, port=81) == ["ConnectionRefusedError"]
 
 
-def test_traffic_follows_pods_that_come_become_unready_and_go(servers, start_server, make_service):
+def test_traffic_follows_pods_that_come_become_unready_and_go(servers, start_server, make_service, until):
     (first, second), labels = servers
     address = make_service(selector=labels).spec.cluster_ip
     here = namespace_at(first.ip)
-    eventually(lambda: len(names(ask(here, address, count=12))) == 2)
+    until(lambda: len(names(ask(here, address, count=12))) == 2)
     third = start_server(labels, "node-1")
-    eventually(lambda: third.name in names(ask(here, address, count=12)))
+    until(lambda: third.name in names(ask(here, address, count=12)))
     second.delete()
     third.delete()
-    eventually(lambda: names(ask(here, address, count=12)) == {first.name})
+    until(lambda: names(ask(here, address, count=12)) == {first.name})
 
 
-def test_a_new_pod_has_the_rules_before_its_process_runs(servers, start_pod, make_service):
+def test_a_new_pod_has_the_rules_before_its_process_runs(servers, start_pod, make_service, until):
     pods, labels = servers
     address = make_service(selector=labels).spec.cluster_ip
-    eventually(lambda: names(ask(namespace_at(pods[0].ip), address)) <= {pod.name for pod in pods})
+    until(lambda: names(ask(namespace_at(pods[0].ip), address)) <= {pod.name for pod in pods})
     code = f"import sys\nsys.argv[1:] = ['{address}', '80', 'tcp', '1']\n{ASK}"
     asking = start_pod(code=code, restartPolicy="Never")
-    eventually(lambda: asking.read().status.phase == "Succeeded")
+    until(lambda: asking.read().status.phase == "Succeeded")
     assert names(asking.log.splitlines()) <= {pod.name for pod in pods}
 
 
-def test_a_node_port_answers_at_every_node_from_pods_nodes_and_the_machine(servers, make_service, node_ips):
+def test_a_node_port_answers_at_every_node_from_pods_nodes_and_the_machine(
+    servers, make_service, node_ips, until
+):
     pods, labels = servers
     expected = {pod.name for pod in pods}
     spec = make_service(selector=labels, type="NodePort", ipFamilyPolicy="PreferDualStack").spec
     port = spec.ports[0].node_port
     places = [namespace_at(pods[0].ip), namespace_at(node_ips[0][0]), None]
-    eventually(lambda: names(ask(places[0], node_ips[1][0], port)) <= expected)
+    until(lambda: names(ask(places[0], node_ips[1][0], port)) <= expected)
     for address in itertools.chain(*node_ips):
         for place in places:
             assert names(ask(place, address, port, count=2)) <= expected
 
 
 def test_a_load_balancer_gets_addresses_at_which_a_node_answers_everybody(
-    core, servers, make_service, node_ips
+    core, servers, make_service, node_ips, until
 ):
     pods, labels = servers
     expected = {pod.name for pod in pods}
@@ -215,43 +207,44 @@ def test_a_load_balancer_gets_addresses_at_which_a_node_answers_everybody(
     def ingress():
         return core.read_namespaced_service(name, "default").status.load_balancer.ingress or []
 
-    addresses = [each.ip for each in eventually(ingress)]
+    addresses = [each.ip for each in until(ingress)]
     assert [":" in address for address in addresses] == [False, True]
     places = [*(namespace_at(pod.ip) for pod in pods), namespace_at(node_ips[0][0]), None]
-    eventually(lambda: all(names(ask(None, address)) <= expected for address in addresses))
+    until(lambda: all(names(ask(None, address)) <= expected for address in addresses))
     for address in addresses:
         for place in places:
             assert names(ask(place, address, count=2)) <= expected
     _delete(core, name)
-    eventually(lambda: not any(announced(node, addresses) for node, *_ in node_ips))
+    until(lambda: not any(announced(index, addresses) for index in range(2)))
 
 
 def test_another_node_answers_for_a_load_balancer_when_its_node_is_lost(
-    cluster, core, start_server, make_service, node_ips
+    cluster, core, start_server, make_service, until
 ):
     labels = {"app": f"app-{next(_numbers)}"}
     pods = [start_server(labels, node) for node in ("node-0", "node-1")]
     name = make_service(selector=labels, type="LoadBalancer").metadata.name
-    (only,) = eventually(lambda: core.read_namespaced_service(name, "default").status.load_balancer.ingress)
-    eventually(lambda: names(ask(None, only.ip, count=8)) == {pod.name for pod in pods})
-    first = next(index for index in range(2) if announced(node_ips[index][0], [only.ip]))
+    (only,) = until(lambda: core.read_namespaced_service(name, "default").status.load_balancer.ingress)
+    until(lambda: names(ask(None, only.ip, count=8)) == {pod.name for pod in pods})
+    first = next(index for index in range(2) if announced(index, [only.ip]))
     cluster.lose_node(f"node-{first}")
     try:
-        eventually(lambda: announced(node_ips[1 - first][0], [only.ip]))
-        assert not announced(node_ips[first][0], [only.ip])
-        eventually(lambda: names(ask(None, only.ip, count=4)) == {pods[1 - first].name})
+        until(lambda: announced(1 - first, [only.ip]))
+        assert not announced(first, [only.ip])
+        until(lambda: names(ask(None, only.ip, count=4)) == {pods[1 - first].name})
     finally:
         cluster.return_node(f"node-{first}")
 
 
-def announced(node_ip, addresses):
-    """Return whether a node has one of these addresses."""
-    argv = ["ip", "-netns", namespace_at(node_ip), "address", "show", "pods"]
+def announced(node, addresses):
+    """Return whether a node has one of these addresses, the first of which is IPv4."""
+    slot = namespace_at(addresses[0]).split("-")[1]
+    argv = ["ip", "-netns", f"nc-{slot}-node-{node}", "address", "show", "pods"]
     shown = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     return any(f" {address}/" in shown for address in addresses)
 
 
-def test_endpoints_that_somebody_else_writes_are_served(core, servers, make_service):
+def test_endpoints_that_somebody_else_writes_are_served(core, servers, make_service, until):
     pods, _ = servers
     service = make_service()
     body = {
@@ -265,25 +258,25 @@ def test_endpoints_that_somebody_else_writes_are_served(core, servers, make_serv
     }
     client.DiscoveryV1Api(core.api_client).create_namespaced_endpoint_slice("default", body)
     here = namespace_at(pods[0].ip)
-    assert eventually(lambda: names(ask(here, service.spec.cluster_ip)) == {pods[1].name})
+    assert until(lambda: names(ask(here, service.spec.cluster_ip)) == {pods[1].name})
 
 
-def test_a_client_with_affinity_stays_with_one_pod(servers, make_service):
+def test_a_client_with_affinity_stays_with_one_pod(servers, make_service, until):
     pods, labels = servers
     address = make_service(selector=labels, sessionAffinity="ClientIP").spec.cluster_ip
     here = namespace_at(pods[0].ip)
-    eventually(lambda: names(ask(here, address)) <= {pod.name for pod in pods})
-    eventually(lambda: len(pods) == 2 and len(names(ask(here, address, count=12))) == 1)
+    until(lambda: names(ask(here, address)) <= {pod.name for pod in pods})
+    until(lambda: len(pods) == 2 and len(names(ask(here, address, count=12))) == 1)
 
 
-def test_local_traffic_stays_on_the_clients_node(servers, make_service):
+def test_local_traffic_stays_on_the_clients_node(servers, make_service, until):
     pods, labels = servers
     address = make_service(selector=labels, internalTrafficPolicy="Local").spec.cluster_ip
     for pod in pods:
-        eventually(lambda pod=pod: names(ask(namespace_at(pod.ip), address, count=8)) == {pod.name})
+        until(lambda pod=pod: names(ask(namespace_at(pod.ip), address, count=8)) == {pod.name})
 
 
-def test_without_services_pods_have_no_rules_that_would_slow_them_down(core, servers, make_service):
+def test_without_services_pods_have_no_rules_that_would_slow_them_down(core, servers, make_service, until):
     pods, labels = servers
     here = namespace_at(pods[0].ip)
 
@@ -292,7 +285,7 @@ def test_without_services_pods_have_no_rules_that_would_slow_them_down(core, ser
         return subprocess.run(listed, capture_output=True, text=True, check=True).stdout
 
     service = make_service(selector=labels)
-    eventually(lambda: service.spec.cluster_ip in rules())
+    until(lambda: service.spec.cluster_ip in rules())
     for each in core.list_namespaced_service("default").items:
         _delete(core, each.metadata.name)
-    eventually(lambda: not rules())
+    until(lambda: not rules())

@@ -181,7 +181,10 @@ class NamespaceNetwork:
             if node:
                 lines[node].append(f"address add {whole}")
         for node, each in lines.items():
-            await _ip(each, self._namespace(node))
+            try:
+                await _ip(each, self._namespace(node), force=True)
+            except EmbeddedClusterError as error:  # of one node, and no reason to leave out the others
+                _log.error("load balancers: %s", error)
 
     async def close(self) -> None:
         """Remove everything; whatever still runs inside has to be ended before."""
@@ -378,9 +381,10 @@ def _ipv6_is_on() -> bool:
         return False
 
 
-async def _ip(lines: Iterable[str], namespace: str | None = None) -> None:
-    inside = ["-n", namespace] if namespace else []
-    await asyncio.to_thread(_run, ["ip", *inside, "-batch", "-"], list(lines))
+async def _ip(lines: Iterable[str], namespace: str | None = None, *, force: bool = False) -> None:
+    """Run `ip` commands; with `force` those after one that fails, too."""
+    options = [*(["-n", namespace] if namespace else []), *(["-force"] if force else [])]
+    await asyncio.to_thread(_run, ["ip", *options, "-batch", "-"], list(lines))
 
 
 def _run(argv: Sequence[str], lines: Sequence[str] = (), *, check: bool = True) -> None:
