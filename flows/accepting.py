@@ -69,7 +69,8 @@ def accept(
         return found, f"{environment.ui()}/runs/flow-run/{state.state_details.flow_run_id}"
     if isinstance(found, NetcadenceError):
         raise found
-    raise PermanentError(f"The acceptance ended without a verdict: {found or state.message}") from found
+    cause = found if isinstance(found, BaseException) else None
+    raise PermanentError(f"The acceptance ended without a verdict: {found or state.message}") from cause
 
 
 def as_json(done: AcceptanceReport, page: str) -> dict[str, Any]:

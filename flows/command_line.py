@@ -61,6 +61,10 @@ Own cluster:
   netcadence run tcp-1:1 udp-1:1 http-1:1 --context NAME
 
 \b
+Is its network fit for use?
+  netcadence accept --context NAME
+
+\b
 Exit codes:
   0    PASS
   1    FAIL: a threshold was missed

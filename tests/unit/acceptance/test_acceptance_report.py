@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from io import StringIO
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -21,6 +22,7 @@ from netcadence.report import (
     summary,
 )
 
+RECORDED = Path(__file__).resolve().parents[2] / "data" / "acceptance" / "junit.xml"
 JITTER = {("udp-1:1", "jitter_max_ms"): Verdict.FAIL}
 
 
@@ -126,6 +128,17 @@ def outcomes(root):
         case.get("name"): next((c.tag for c in case if c.tag != "system-out"), "")
         for case in root.iter("testcase")
     }
+
+
+def test_junit_is_what_was_recorded(accepted):
+    """All but the evidence, which says what runs say, and what changes with a release or a scenario."""
+    root = parsed(accepted(JITTER, errors={"http-1:1": "siege is missing"}))
+    for case in root.iter("testcase"):
+        case.find("system-out").text = "…"
+    for each in root.iter("property"):
+        if each.get("name") in ("profile_hash", "netcadence_version"):
+            each.set("value", "…")
+    assert ET.tostring(root, encoding="unicode") + "\n" == RECORDED.read_text()
 
 
 def test_junit_has_a_case_for_each_check_and_the_canary(accepted):
