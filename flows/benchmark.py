@@ -90,7 +90,8 @@ def benchmark(
         cluster: Name under which the results are kept; by default the kubeconfig's name of the cluster.
         kubeconfig: By default KUBECONFIG, then ~/.kube/config, then the pod's own service account.
         context: Context of the kubeconfig; by default the current one.
-        namespace: Where workers and requests are made; by default `netcadence`, or the wire's own.
+        namespace: Where workers and requests are made; by default `netcadence`, `netcadence-host` for pods in
+            their nodes' own network, or the wire's own.
         wire: Whose custom resource and worker: `netcadence` or `clusterloader`.
         if_busy: What to do while another run has the cluster's lease: `wait` or `refuse`.
         lease_namespace: Where that lease is. Only runs that agree on it do not measure each other.
@@ -111,7 +112,7 @@ def benchmark(
     if run_id:
         keeper.require_new(run_id)
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
-    place = spoken.place(namespace)
+    place = spoken.place(namespace, on_host=chosen.on_host)
     course = Course.begin(Run(access, place, run_id or new_run_id(chosen.name), chosen, spoken))
     label(course.run)
     tenancy = leases.of_caller()

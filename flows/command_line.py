@@ -220,7 +220,9 @@ def plan(
     ] = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
-    namespace: Annotated[str, typer.Option(metavar="NAME", help="Namespace of the workers.")] = "netcadence",
+    namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="Namespace of the workers.", show_default=False)
+    ] = "",
     client_node: ClientNode = None,
     server_node: ServerNode = None,
     node_selector: NodeSelector = None,
@@ -254,7 +256,10 @@ def plan(
     from flows import planning  # noqa: PLC0415 - imports the Kubernetes client
 
     seen = planning.look(embedded=embedded, context=context, kubeconfig=kubeconfig)
-    plans = [forecast(each, namespace=namespace, sites=seen.sites) for each in chosen]
+    plans = [
+        forecast(each, namespace=wires.NETCADENCE.place(namespace, on_host=each.on_host), sites=seen.sites)
+        for each in chosen
+    ]
     if as_json:
         _print_json([plan_as_json(each) | {"cluster": seen.cluster} for each in plans])
     else:

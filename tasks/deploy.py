@@ -13,6 +13,7 @@ from netcadence.kube.installation import ensure_namespace
 from netcadence.kube.run import Run
 from netcadence.kube.workers import WorkerTemplate
 from netcadence.layout import Layout
+from netcadence.traffic_path import TrafficPath
 from netcadence.words import counted
 from tasks.progress import listener
 from tasks.retry import if_transient
@@ -37,5 +38,7 @@ def prepare(run: Run, manifests: Path, lease_namespace: str) -> None:
 def deploy(run: Run, layout: Layout) -> Object:
     """Create the run's own object and its workers; returns the owner reference for all that follows."""
     listener().step(f"deploying {counted(layout.workers, 'worker')}")
-    template = WorkerTemplate(run.scenario.worker, tools=(run.scenario.tool.value,))
+    scenario = run.scenario
+    on_host = scenario.path is TrafficPath.HOST_NETWORK
+    template = WorkerTemplate(scenario.worker, tools=(scenario.tool.value,), on_host=on_host)
     return conduct_of(run).deploy(run, template, layout)

@@ -269,6 +269,11 @@ class Scenario(_Strict):
         return self.options.iperf.bandwidth if self.options.iperf else None
 
     @property
+    def on_host(self) -> bool:
+        """Whether pods of a run are in their nodes' own network."""
+        return self.path is TrafficPath.HOST_NETWORK
+
+    @property
     def form(self) -> Ratio | Mesh:
         """What decides who measures with whom."""
         if self.shape is Shape.MESH:

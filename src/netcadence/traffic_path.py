@@ -45,6 +45,13 @@ class TrafficPath(enum.StrEnum):
         )
 
 
+class Baseline(enum.StrEnum):
+    """What a path is compared with, in the same run."""
+
+    #: The same pairs of nodes, without what pods have between them.
+    HOST_NETWORK = "host-network"
+
+
 class IPFamily(enum.StrEnum):
     """Which of its addresses a server listens at."""
 

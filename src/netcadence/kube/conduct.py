@@ -63,7 +63,7 @@ class _Netcadence:
     """Requests arm, then one write to the run's own object fires them."""
 
     def prepare(self, run: Run, manifests: Path) -> None:
-        install(run.access, run.namespace, manifests)
+        install(run.access, run.namespace, manifests, on_host=run.scenario.on_host)
 
     def deploy(self, run: Run, template: WorkerTemplate, layout: Layout) -> Object:
         owner = dispatch.create_run(run)

@@ -35,6 +35,9 @@ _FILES: Final = ("crd/*.yaml", _NAMESPACE_FILE, "worker.yaml")
 _BY_KIND: Final = {
     resource.kind: resource for resource in (CRD, NAMESPACE, ROLE, ROLE_BINDING, SERVICE_ACCOUNT)
 }
+#: The label by which a namespace says what its pods may be, and the level that keeps none out.
+_ENFORCED: Final = "pod-security.kubernetes.io/enforce"
+_OPEN: Final = "privileged"
 _SERVED_WITHIN_S: Final = 30.0
 _PAUSE_S: Final = 0.05
 
@@ -57,20 +60,33 @@ class _Part:
 
 
 def install(
-    access: Access, namespace: str, manifests: Path, *, resources: Iterable[Resource] = (REQUEST, RUN)
+    access: Access,
+    namespace: str,
+    manifests: Path,
+    *,
+    resources: Iterable[Resource] = (REQUEST, RUN),
+    on_host: bool = False,
 ) -> None:
     """Make sure of the custom resources, the namespace and the workers' role.
 
     Args:
         manifests: Folder with `crd/*.yaml`, `namespace.yaml` and `worker.yaml`.
         resources: What they define, to be waited for.
+        on_host: Whether the namespace has to allow pods in their nodes' own network: another
+            `namespace.yaml` makes one that does, that of the folder `host-network` beside `manifests`.
 
     Raises:
         InstallationError: A resource is defined in another shape, the namespace is being deleted, or a new
             definition is not served in time.
         PermissionMissingError: Something is missing, and may not be created.
     """
-    _put(access, namespace, _parts(manifests, namespace, _FILES))
+    parts = [*_parts(manifests, namespace, _FILES)]
+    if on_host:
+        host = _parts(manifests.parent / "host-network", namespace, [_NAMESPACE_FILE])
+        parts = [*(part for part in parts if part.resource != NAMESPACE), *host]
+        parts.sort(key=lambda part: part.resource != NAMESPACE)
+        _require_open(access, namespace)
+    _put(access, namespace, parts, apply=permissions.APPLY_HOST if on_host else APPLY)
     for resource in resources:
         _wait_served(access, resource, namespace)
 
@@ -88,12 +104,23 @@ def ensure_namespace(access: Access, namespace: str, manifests: Path) -> None:
     _put(access, namespace, _parts(manifests, namespace, [_NAMESPACE_FILE]))
 
 
-def _put(access: Access, namespace: str, parts: Iterable[_Part]) -> None:
+def _require_open(access: Access, namespace: str) -> None:
+    """Refuse a namespace whose Pod Security level keeps pods out of their nodes' own network."""
+    found = access.find(NAMESPACE, namespace)
+    level = found["metadata"].get("labels", {}).get(_ENFORCED, _OPEN) if found else _OPEN
+    if level != _OPEN:
+        raise InstallationError(
+            f"Namespace {namespace} enforces the Pod Security level {level}, which keeps pods out of their "
+            f"nodes' own network; leave --namespace out, for {permissions.APPLY_HOST} makes one that does not"
+        )
+
+
+def _put(access: Access, namespace: str, parts: Iterable[_Part], *, apply: str = APPLY) -> None:
     """Create what is missing, once all is looked at and may be created."""
     missing = [part for part in parts if not _is_there(access, part)]
     if missing:
         permissions.require(
-            access, namespace, {Permission("create", part.resource): None for part in missing}
+            access, namespace, {Permission("create", part.resource): None for part in missing}, apply=apply
         )
     for part in missing:
         _create(access, part)

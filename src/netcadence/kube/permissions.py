@@ -34,6 +34,8 @@ from netcadence_worker import clusterloader
 
 #: What a person types who may grant rights.
 APPLY: Final = "kubectl apply -k deployments/kubernetes"
+#: Likewise, for what runs on the host network need beside that.
+APPLY_HOST: Final = "kubectl apply -k deployments/host-network"
 _ASKERS: Final = 8
 #: Seconds that the first question may take. A server that is not there at all is not waited for as one that
 #: is busy in the middle of a run.
@@ -120,8 +122,13 @@ def needed(wire: Wire, lease_namespace: str, path: TrafficPath) -> tuple[Permiss
     )
 
 
-def require(access: Access, namespace: str, permissions: Iterable[Permission] = NEEDED) -> None:
+def require(
+    access: Access, namespace: str, permissions: Iterable[Permission] = NEEDED, *, apply: str = APPLY
+) -> None:
     """Ask for every permission at once.
+
+    Args:
+        apply: What to type for those that are missing.
 
     Raises:
         PermissionMissingError: Some are missing; the text names verbs, resources and namespace, and how to
@@ -136,7 +143,7 @@ def require(access: Access, namespace: str, permissions: Iterable[Permission] = 
     if missing:
         raise PermissionMissingError(
             f"The identity in use on cluster {access.cluster} may not {_listed(missing, namespace)}; "
-            f"have it granted by someone who may ({APPLY}), or use another context. Nothing was created."
+            f"have it granted by someone who may ({apply}), or use another context. Nothing was created."
         )
 
 

@@ -41,8 +41,11 @@ class Wire:
     def requests(self) -> Resource:
         return self.resources[0]
 
-    def place(self, namespace: str) -> str:
+    def place(self, namespace: str, *, on_host: bool = False) -> str:
         """Return the namespace to work in, given what was asked for.
+
+        Args:
+            on_host: Whether pods have to be allowed in their nodes' own network there.
 
         Raises:
             InvalidInputError: Its workers would not look there.
@@ -51,10 +54,12 @@ class Wire:
             raise InvalidInputError(
                 f"namespace {namespace!r}: wire {self.name} works in one only; allowed: {self.namespace}"
             )
-        return self.namespace or namespace or DEFAULT_NAMESPACE
+        return self.namespace or namespace or (HOST_NAMESPACE if on_host else DEFAULT_NAMESPACE)
 
 
 DEFAULT_NAMESPACE: Final = "netcadence"
+#: Where pods may be in their nodes' own network.
+HOST_NAMESPACE: Final = "netcadence-host"
 
 
 def _read_native(request: Object) -> tuple[int, RequestStatus]:

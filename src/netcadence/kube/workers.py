@@ -56,10 +56,12 @@ class WorkerTemplate:
     Attributes:
         worker: Image and resources.
         tools: Programs that have to be in the image.
+        on_host: Whether pods are in their nodes' own network.
     """
 
     worker: WorkerResources = WorkerResources()  # noqa: RUF009 - frozen
     tools: tuple[str, ...] = ()
+    on_host: bool = False
 
 
 def deploy(
@@ -120,6 +122,8 @@ def _pod_spec(labels: dict[str, str], template: WorkerTemplate, where: Pool) -> 
         "serviceAccountName": WORKER,
         "terminationGracePeriodSeconds": 3,
         "enableServiceLinks": False,
+        # The port of the probes is then one of the node's own, so that a node takes one such pod.
+        **({"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"} if template.on_host else {}),
         **({} if where.is_open else {"affinity": {"nodeAffinity": _node_affinity(where)}}),
         **pod_wishes(template.worker, labels),
         "securityContext": {

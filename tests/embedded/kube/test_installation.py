@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
+import yaml
 
 from netcadence.kube.access import Access
 from netcadence.kube.installation import InstallationError, install
@@ -77,3 +81,46 @@ def test_a_namespace_that_is_being_deleted_is_refused(bare, manifests):
     with pytest.raises(InstallationError, match="leaving is being deleted; wait until it is gone, or name"):
         install(bare, "leaving", manifests)
     bare.patch(CONFIG_MAP, "held", {"metadata": {"finalizers": None}}, "leaving")
+
+
+def test_pods_in_their_nodes_network_get_a_namespace_that_lets_them_in(bare, manifests):
+    install(bare, "hosts", manifests, on_host=True)
+    labels = bare.get(NAMESPACE, "hosts")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert bare.get(SERVICE_ACCOUNT, "netcadence-worker", "hosts")
+    install(bare, "hosts", manifests, on_host=True)
+
+
+def test_a_namespace_that_keeps_them_out_is_refused_with_what_to_do(bare, manifests):
+    install(bare, "closed", manifests)
+    with pytest.raises(
+        InstallationError, match=r"level restricted.*kubectl apply -k deployments/host-network"
+    ):
+        install(bare, "closed", manifests, on_host=True)
+
+
+def test_the_overlay_for_the_host_network_grants_the_same_orchestrator_the_same_rights(manifests):
+    """Built by kustomize, as a person applies it: nothing that both hold is in it twice."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed here")
+    folder = manifests.parent / "host-network"
+    built = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, check=True)
+    found = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(built.stdout)}
+    assert sorted(found) == [
+        ("Namespace", "netcadence-host"),
+        *(
+            (kind, f"netcadence-{who}")
+            for kind in ("Role", "RoleBinding")
+            for who in ("orchestrator", "worker")
+        ),
+        ("ServiceAccount", "netcadence-worker"),
+    ]
+    own = yaml.safe_load((folder / "namespace.yaml").read_text())
+    assert found["Namespace", "netcadence-host"] == own
+    subjects = {
+        who: found["RoleBinding", f"netcadence-{who}"]["subjects"] for who in ("orchestrator", "worker")
+    }
+    assert {who: each[0]["namespace"] for who, each in subjects.items()} == {
+        "orchestrator": "netcadence",
+        "worker": "netcadence-host",
+    }
