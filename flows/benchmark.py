@@ -35,6 +35,7 @@ from netcadence.kube.run import Run, new_run_id
 from netcadence.kube.workers import WorkersFailedError, WorkersLateError
 from netcadence.lake import Lake
 from netcadence.layout import Layout, lay_out
+from netcadence.pair import WorkerPod
 from netcadence.pairing import PairingError
 from netcadence.scenario import Scenario
 from netcadence.sla import Requirement, is_open
@@ -42,6 +43,7 @@ from netcadence.traffic_path import AddressMissingError
 from netcadence_worker.contract import Reason
 from tasks import lease as leases
 from tasks import permissions
+from tasks.baseline import baseline
 from tasks.clean_up import clean_up
 from tasks.collect import collect
 from tasks.deploy import deploy, prepare
@@ -189,10 +191,7 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
         with course.phase("ready"):
             workers = ready(run, layout, course.facts.zones)
         course.facts = course.facts.among({worker.node for worker in workers})
-        with course.phase("pair"):
-            course.once = pair(run, workers, layout)
-        with course.phase("path"):
-            course.once = path(run, course.once, owner, course.facts)
+        workers = plan(course, workers, layout, owner)
         with Observation(run, workers, guard=tenancy.require) as course.observation:
             with course.phase("turn"):
                 tenancy.turn.begin()
@@ -218,6 +217,22 @@ def _reason(error: NetcadenceError) -> Reason:
     if isinstance(error, WorkersFailedError) and Reason.TOOL_MISSING in str(error):
         return Reason.TOOL_MISSING
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), Reason.RESULT_MISSING)
+
+
+def plan(
+    course: Course, workers: tuple[WorkerPod, ...], layout: Layout, owner: dict[str, Any]
+) -> tuple[WorkerPod, ...]:
+    """Pair the workers, and make what leads from the one to the other; return all workers there are then."""
+    run, facts = course.run, course.facts
+    assert facts is not None  # noqa: S101 - seen at the outset; tells the type checker
+    with course.phase("pair"):
+        course.once = pair(run, workers, layout)
+    with course.phase("path"):
+        course.once = path(run, course.once, owner, facts)
+    if run.scenario.baseline:
+        with course.phase("baseline"):
+            course.once, workers = baseline(run, course.once, layout, owner, facts.zones)
+    return workers
 
 
 def measure_round(course: Course, round_: int, owner: dict[str, Any], tenancy: Tenancy) -> None:

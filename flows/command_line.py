@@ -20,6 +20,7 @@ from flows import accept_commands, embedded_commands, environment, perfdata_comm
 from flows.display import Display
 from flows.exit_code import ExitCode, gravest, of_error
 from flows.options import (
+    BaselineOption,
     ClientNode,
     Context,
     FamilyOption,
@@ -143,6 +144,7 @@ def run(
     placement: PlacementOption = None,
     path: PathOption = None,
     ip_family: FamilyOption = None,
+    baseline: BaselineOption = None,
     max_pair_bandwidth: PairBandwidth = None,
     max_total_bandwidth: TotalBandwidth = None,
     max_total_bytes: TotalBytes = None,
@@ -175,6 +177,7 @@ def run(
         placement=placement,
         path=path,
         ip_family=ip_family,
+        baseline=baseline,
         max_pair_bits_per_s=max_pair_bandwidth,
         max_total_bits_per_s=max_total_bandwidth,
         max_total_bytes=max_total_bytes,
@@ -229,6 +232,7 @@ def plan(
     placement: PlacementOption = None,
     path: PathOption = None,
     ip_family: FamilyOption = None,
+    baseline: BaselineOption = None,
     max_pair_bandwidth: PairBandwidth = None,
     max_total_bandwidth: TotalBandwidth = None,
     max_total_bytes: TotalBytes = None,
@@ -247,6 +251,7 @@ def plan(
         placement=placement,
         path=path,
         ip_family=ip_family,
+        baseline=baseline,
         max_pair_bits_per_s=max_pair_bandwidth,
         max_total_bits_per_s=max_total_bandwidth,
         max_total_bytes=max_total_bytes,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netcadence.pairing import Placement
-from netcadence.traffic_path import IPFamily, TrafficPath
+from netcadence.traffic_path import Baseline, IPFamily, TrafficPath
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 LakeAddress = Annotated[
@@ -60,6 +60,14 @@ PathOption = Annotated[
 FamilyOption = Annotated[
     IPFamily | None,
     typer.Option("--ip-family", metavar="FAMILY", help="ipv4 or ipv6; by default the first one of the pods."),
+]
+BaselineOption = Annotated[
+    Baseline | None,
+    typer.Option(
+        "--baseline",
+        metavar="WHAT",
+        help="host-network: measure the nodes' own network too, and say what the pod network costs.",
+    ),
 ]
 PairBandwidth = Annotated[
     str | None,

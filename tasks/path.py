@@ -18,4 +18,4 @@ def path(run: Run, pairs: tuple[Pair, ...], owner: Object, facts: ClusterFacts) 
     """Return the pairs, each with where its client connects."""
     if run.scenario.path.has_service:
         listener().step("waiting for the servers' Services")
-    return open_ways(run, pairs, owner=owner, sites=facts.sites, on_progress=listener().count)
+    return open_ways(run, pairs, owner=owner, facts=facts, on_progress=listener().count)

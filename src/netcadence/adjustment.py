@@ -12,7 +12,7 @@ from netcadence.budget import Limits
 from netcadence.errors import InvalidInputError
 from netcadence.pairing import Placement
 from netcadence.scenario import Scenario
-from netcadence.traffic_path import IPFamily, TrafficPath
+from netcadence.traffic_path import Baseline, IPFamily, TrafficPath
 
 
 class Adjustment(BaseModel):
@@ -32,6 +32,7 @@ class Adjustment(BaseModel):
     placement: Placement | None = None
     path: TrafficPath | None = None
     ip_family: IPFamily | None = None
+    baseline: Baseline | None = None
     max_pair_bits_per_s: Amount | None = None
     max_total_bits_per_s: Amount | None = None
     max_total_bytes: Amount | None = None
@@ -65,7 +66,7 @@ class Adjustment(BaseModel):
             nodes["selector"] = nodes.get("selector", {}) | self.node_selector
         if self.node_selector or self.client_node:
             changes["nodes"] = nodes
-        for field in ("placement", "path", "ip_family"):
+        for field in ("placement", "path", "ip_family", "baseline"):
             if (wanted := getattr(self, field)) is not None:
                 changes[field] = wanted
         limits = {name: value for name in Limits.model_fields if (value := getattr(self, name)) is not None}

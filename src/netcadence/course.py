@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from netcadence import __version__, skew
+from netcadence import __version__, overlay, skew
 from netcadence.common_window import with_common_figures
 from netcadence.confidence import seed_of
 from netcadence.kube.collection import conclude
@@ -131,8 +131,13 @@ class Course:
 
     def record(self) -> RunRecord:
         """Return the run as it stands: an outcome for every planned pair."""
-        outcomes = self._outcomes()
-        return RunRecord(facts=self._facts(), outcomes=outcomes, skew=skew.measure(outcomes))
+        everything = self._outcomes()
+        baseline = tuple(outcome for outcome in everything if outcome.pair.is_baseline)
+        outcomes = tuple(outcome for outcome in everything if not outcome.pair.is_baseline)
+        outcomes = overlay.with_cost(outcomes, baseline, distance=len(self.once) // 2)
+        return RunRecord(
+            facts=self._facts(), outcomes=outcomes, skew=skew.measure(outcomes), baseline=baseline
+        )
 
     def _outcomes(self) -> tuple[PairOutcome, ...]:
         if self.observation is None:
@@ -167,7 +172,7 @@ class Course:
             started_at=self.started_at,
             ended_at=datetime.now(UTC),
             duration_s=scenario.duration_s,
-            planned_pairs=len(self.pairs),
+            planned_pairs=sum(not pair.is_baseline for pair in self.pairs),
             rounds_of_repeat=self._rounds_once if scenario.repeats else 0,
             warm_up_repeats=scenario.repeats.warm_up if scenario.repeats else 0,
             config=scenario.config,

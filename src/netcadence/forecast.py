@@ -87,23 +87,31 @@ def forecast(scenario: Scenario, *, namespace: str, sites: Sequence[Site] | None
         refusals.append(str(error))
     arming_s = scenario.arm_timeout_s + _ARM_SLACK_S + _LEAD_S
     round_s = arming_s + scenario.duration_s + scenario.report_timeout_s
+    links = _links(scenario, layout, sites or ()) if layout else None
     return Forecast(
         scenario=scenario,
         schedule=schedule,
-        makings=_makings(scenario, schedule, namespace, len(layout.groups) if layout else 1),
-        links=_links(scenario, layout, sites or ()) if layout else None,
+        makings=_makings(scenario, schedule, namespace, len(layout.groups) if layout else 1, links or ()),
+        links=links,
         certain=bool(layout and (layout.places or scenario.external)),
         traffic_s=scenario.traffic_of(schedule).seconds,
         at_most_s=scenario.worker.ready_timeout_s
         + (scenario.address_timeout_s if scenario.path.has_service else 0)
-        + len(schedule.rounds) * scenario.most_repeats * round_s
+        + len(schedule.rounds) * scenario.most_repeats * (2 if scenario.baseline else 1) * round_s
         + _CLEAN_UP_S,
         refusals=tuple(refusals),
     )
 
 
-def _makings(scenario: Scenario, schedule: Schedule, namespace: str, groups: int) -> tuple[Making, ...]:
+def _makings(
+    scenario: Scenario, schedule: Schedule, namespace: str, groups: int, links: Sequence[Link]
+) -> tuple[Making, ...]:
     workers = schedule.workers - (1 if scenario.external else 0)
+    requests = schedule.pairs * scenario.most_repeats
+    if scenario.baseline:
+        nodes = {node for link in links for node in (link.client_node, link.server_node)}
+        hosts = len(nodes) or scenario.demand.nodes
+        groups, workers, requests = groups + hosts, workers + hosts, 2 * requests
     servers = {match.server for matches in schedule.rounds for match in matches}
     return (
         Making("CustomResourceDefinition", 2, "", stays=True),
@@ -113,7 +121,7 @@ def _makings(scenario: Scenario, schedule: Schedule, namespace: str, groups: int
         Making("Deployment", groups, namespace),
         Making("Pod", workers, namespace),
         *([Making("Service", len(servers), namespace)] if scenario.path.has_service else []),
-        Making("NetworkTestRequest", schedule.pairs * scenario.most_repeats, namespace),
+        Making("NetworkTestRequest", requests, namespace),
     )
 
 

@@ -29,6 +29,10 @@ class WorkerPod:
     group: str = ""
     on_host: bool = False
 
+    def has(self, family: IPFamily | None) -> bool:
+        """Tell whether it has an address of a family; of any where none is asked for."""
+        return family is None or any(IPFamily.of(ip) is family for ip in self.ips or (self.ip,))
+
     def address(self, family: IPFamily | None) -> str:
         """Return its address of a family; its first one where none is asked for.
 
@@ -41,8 +45,7 @@ class WorkerPod:
         found = next((ip for ip in known if IPFamily.of(ip) is family), None)
         if found is None:
             raise AddressMissingError(
-                f"Worker {self.name} has no {family.spelled} address, only {', '.join(known)}: "
-                f"the pod network is without {family.spelled}"
+                f"Worker {self.name} has no {family.spelled} address, only {', '.join(known)}"
             )
         return found
 
@@ -56,6 +59,7 @@ class Pair:
         round: Pairs of one round start at the same instant.
         port: Port the server listens on; unique per server pod within a round.
         target: Where the client connects; None for where the server listens.
+        is_baseline: Whether it is there to be compared with, and not to be judged.
     """
 
     index: int
@@ -64,3 +68,4 @@ class Pair:
     port: int
     round: int = 0
     target: Target | None = None
+    is_baseline: bool = False

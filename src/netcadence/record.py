@@ -163,11 +163,16 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A finished (or interrupted) run, before it is judged."""
+    """A finished (or interrupted) run, before it is judged.
+
+    Attributes:
+        baseline: What became of the pairs that the others are compared with; they are not among the planned.
+    """
 
     facts: RunFacts
     outcomes: tuple[PairOutcome, ...]
     skew: Skew | None
+    baseline: tuple[PairOutcome, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.outcomes) != self.facts.planned_pairs:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from netcadence import budget, document, pairing
+from netcadence import budget, document, pairing, path_rules
 from netcadence.budget import Limits, Traffic
 from netcadence.errors import InvalidInputError
 from netcadence.layout import MeshWish, Wish
@@ -20,7 +20,7 @@ from netcadence.nodes import Nodes
 from netcadence.pairing import Demand, Placement
 from netcadence.repeats import Repeats
 from netcadence.schedule import Mesh, Ratio, Schedule, Shape
-from netcadence.traffic_path import External, IPFamily, TrafficPath
+from netcadence.traffic_path import Baseline, External, IPFamily, TrafficPath
 from netcadence.words import counted
 from netcadence.worker_pod import WorkerResources
 from netcadence_worker.contract import (
@@ -38,9 +38,6 @@ from netcadence_worker.contract import (
 
 _SUFFIXES: Final = (".yaml", ".yml")
 _HIGHEST_PORT: Final = 65_535
-#: A load balancer for each node, and one server for all of them, make no mesh.
-_PATHS_OF_RATIOS: Final = (TrafficPath.LOAD_BALANCER, TrafficPath.EXTERNAL)
-_PLACEMENTS_OUTSIDE: Final = (Placement.CROSS_NODE, Placement.ANY)
 
 
 class _Strict(BaseModel):
@@ -70,6 +67,7 @@ class Scenario(_Strict):
         path: Where a client connects to reach its server; by default at the server pod's own address.
         ip_family: Which of its addresses a server listens at; by default the first one that its pod has.
         external: The server of all pairs, where that is a machine outside of the cluster.
+        baseline: What the pod network is compared with, in rounds of its own between the others.
         address_timeout_s: Seconds within which each Service has to have an address.
         nodes: Which nodes the pods may be on; by default all.
         shape: `ratio`, of clients to servers; or `mesh`: a pod on each of the nodes, and each node measured
@@ -101,6 +99,7 @@ class Scenario(_Strict):
     path: TrafficPath = TrafficPath.POD_IP
     ip_family: IPFamily | None = None
     external: External | None = None
+    baseline: Baseline | None = None
     address_timeout_s: Annotated[int, Field(ge=1, le=3_600)] = 120
     nodes: Nodes = Nodes()
     shape: Shape = Shape.RATIO
@@ -153,7 +152,7 @@ class Scenario(_Strict):
         listed = self.nodes.pairs
         if len(listed) > self.pairs:
             message = f"are fewer than nodes.pairs lists; allowed: {len(listed)} or more, dealt out in turn"
-            raise document.RefusalError(self._greater, getattr(self, self._greater), message)
+            raise document.RefusalError(self.more_numerous, getattr(self, self.more_numerous), message)
         self._require_one_node_each()
         for position, each in enumerate(listed):
             same = each.client_node == each.server_node
@@ -203,41 +202,8 @@ class Scenario(_Strict):
 
     @model_validator(mode="after")
     def _path_fits(self) -> Self:
-        outside = self.path is TrafficPath.EXTERNAL
-        if outside != (self.external is not None):
-            message = (
-                "is missing; allowed with path external: name and address of a worker outside of the cluster"
-                if outside
-                else f"is for path external; allowed with path {self.path}: none"
-            )
-            raise document.RefusalError("external", None, message)
-        if self.external and self.ip_family not in (None, IPFamily.of(self.external.address)):
-            allowed = f"allowed: {IPFamily.of(self.external.address)}, the family of external.address"
-            raise document.RefusalError("ip_family", self.ip_family, f"does not fit; {allowed}")
-        ways = ", ".join(path for path in TrafficPath if path not in _PATHS_OF_RATIOS)
-        if self.shape is Shape.MESH and self.path in _PATHS_OF_RATIOS:
-            raise document.RefusalError(
-                "path", self.path.value, f"is for shape ratio; allowed in a mesh: {ways}"
-            )
-        if self.path is TrafficPath.HOST_NETWORK and self.placement is Placement.SAME_NODE:
-            message = "needs two pods in the network of one node, where their ports are the same ones"
-            allowed = "allowed with path host-network: cross-node, cross-zone, any"
-            raise document.RefusalError("placement", self.placement.value, f"{message}; {allowed}")
-        if outside:
-            self._require_one_server()
+        path_rules.require_fitting(self)
         return self
-
-    def _require_one_server(self) -> None:
-        """Refuse what a run whose server is outside of the cluster has no place for."""
-        wanted = (
-            ("servers", self.servers, self.servers == 1, "1, the machine that external names"),
-            ("placement", self.placement.value, self.placement in _PLACEMENTS_OUTSIDE, "cross-node, any"),
-            ("nodes", None, not (self.nodes.pairs or self.nodes.has_pools), "selector, zones, names"),
-        )
-        for field, value, fits, allowed in wanted:
-            if not fits:
-                message = f"is about a server inside of the cluster; allowed with path external: {allowed}"
-                raise document.RefusalError(field, value, message)
 
     @model_validator(mode="after")
     def _workers_can_serve(self) -> Self:
@@ -245,8 +211,9 @@ class Scenario(_Strict):
         if self.pairs > most:
             each = f"more than {MOST_REQUESTS} pairs for a worker of the other side"
             message = f"would be {each}; allowed: up to {most:,}"
-            raise document.RefusalError(self._greater, getattr(self, self._greater), message)
-        ports = -(-self.clients // self.servers)
+            raise document.RefusalError(self.more_numerous, getattr(self, self.more_numerous), message)
+        # A node's one worker on the host network serves all the pairs there.
+        ports = self.pairs if self.baseline else -(-self.clients // self.servers)
         last = self.port + ports - 1
         listeners = counted(ports, "listener")
         if last > _HIGHEST_PORT:
@@ -261,7 +228,8 @@ class Scenario(_Strict):
         return self
 
     @property
-    def _greater(self) -> str:
+    def more_numerous(self) -> str:
+        """The field of the side of which there are more."""
         return "servers" if self.servers > self.clients else "clients"
 
     @property
@@ -271,7 +239,7 @@ class Scenario(_Strict):
     @property
     def on_host(self) -> bool:
         """Whether pods of a run are in their nodes' own network."""
-        return self.path is TrafficPath.HOST_NETWORK
+        return self.path is TrafficPath.HOST_NETWORK or self.baseline is not None
 
     @property
     def form(self) -> Ratio | Mesh:
@@ -325,7 +293,7 @@ class Scenario(_Strict):
             stream_bits_per_s=self._bandwidth,
             streams=self.streams,
             pairs=schedule.at_once,
-            seconds=self.duration_s * len(schedule.rounds) * self.most_repeats,
+            seconds=self.duration_s * len(schedule.rounds) * self.most_repeats * (2 if self.baseline else 1),
             pace="options.iperf.bandwidth" if self.tool is Tool.IPERF else "",
         )
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from netcadence import document
+from netcadence import document, overlay
 from netcadence.confidence import ConfidenceInterval, interval_of, seed_of
 from netcadence.errors import InvalidInputError
 from netcadence.record import RunRecord
@@ -77,6 +77,8 @@ class Term:
 
     def obstacle(self, scenario: Scenario) -> str | None:
         """Say why the term cannot be asked of `scenario`, or None where it can."""
+        if self.metric.name == overlay.COST:
+            return None if scenario.baseline else "it is measured without a baseline"
         if self.metric.name not in POSITIONS.get(scenario.protocol, ()):
             return f"{scenario.protocol} does not yield {self.metric.name}"
         if self.statistic.is_ratio and scenario.planned_pairs == 1:
@@ -97,6 +99,7 @@ VOCABULARY: Final[dict[str, Term]] = {
         _term("packet_loss_max_percent", "packet_loss", Comparison.AT_MOST, PERC95),
         _term("latency_max_ms", "latency_avg", Comparison.AT_MOST, PERC95),
         _term("response_time_max_sec", "response_time", Comparison.AT_MOST, PERC95),
+        _term("overlay_cost_max_percent", "overlay_cost", Comparison.AT_MOST, PERC50),
         _term("consistency_min", "throughput", Comparison.AT_LEAST, CONSISTENCY),
     )
 }
@@ -163,6 +166,7 @@ class Thresholds(BaseModel):
     packet_loss_max_percent: _Threshold | None = None
     latency_max_ms: _Threshold | None = None
     response_time_max_sec: _Threshold | None = None
+    overlay_cost_max_percent: _Threshold | None = None
     consistency_min: _Threshold | None = None
 
     @field_validator("*", mode="before")

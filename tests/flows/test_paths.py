@@ -15,7 +15,7 @@ import yaml
 from flows import environment
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.installation import install
-from netcadence.kube.resource import NODE, SERVICE
+from netcadence.kube.resource import POD, SERVICE
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 from netcadence_worker.contract import RUN_LABEL, Reason
@@ -25,9 +25,10 @@ from netcadence_worker.contract import RUN_LABEL, Reason
 def passed(measure, write_scenario, tmp_path):
     """Return what measures a scenario, sees that it passes, and gives its rows in the lake."""
 
-    def passed(name, protocol="TCP", **fields):
+    def passed(name, protocol="TCP", *, sla=None, **fields):
         lake = tmp_path / "lake"
-        state = measure(write_scenario(name, protocol, **fields), lake=str(lake))
+        options = {"sla": sla} if sla else {}
+        state = measure(write_scenario(name, protocol, **fields), lake=str(lake), **options)
         report = state.result(raise_on_failure=False)
         assert report.judgement.verdict is Verdict.PASS, report
         return Lake(lake).results()
@@ -45,9 +46,7 @@ def dual_stack(access):
 @pytest.fixture
 def services(access):
     """Skips where the embedded network has no Services."""
-    nodes, _ = access.list(NODE)
-    features = nodes[0]["metadata"]["annotations"].get("netcadence.io/network-features", "")
-    if "services" not in features.split(","):
+    if "services" in cluster_facts(access).lacks:
         pytest.skip("the embedded network is without Services: it has no namespaces, or nftables is missing")
 
 
@@ -58,6 +57,7 @@ def services(access):
         ("TCP", "cluster-ip", None),
         ("HTTP", "cluster-ip", "ipv6"),
         ("UDP", "node-port", None),
+        ("HTTP", "load-balancer", None),
     ],
 )
 def test_traffic_goes_through_a_service_of_the_server_alone(passed, access, protocol, path, family):
@@ -128,3 +128,29 @@ def test_a_machine_outside_on_which_no_worker_runs_is_an_error_row(measure, writ
     report = measure(scenario).result(raise_on_failure=False)
     assert report.judgement.verdict is Verdict.INVALID
     assert report.record.outcomes[0].error.reason in (Reason.CONNECTION_REFUSED, Reason.CONNECT_TIMEOUT)
+
+
+def test_the_pod_network_is_compared_with_the_nodes_own_in_one_run(passed, write_sla, access):
+    """Each round has its counterpart, of which nothing is judged but what the pod network costs beside it."""
+    sla = write_sla(throughput_min_kbytes=1, overlay_cost_max_percent=99)
+    rows = passed("tcp-1:1", sla=sla, baseline="host-network", rounds=2)
+    carried = rows[rows["metric"] == "throughput"].set_index(["round", "path"])["value"].to_dict()
+    assert list(carried) == [(0, "pod-ip"), (2, "pod-ip"), (1, "host-network"), (3, "host-network")]
+    costs = rows[rows["metric"] == "overlay_cost"].set_index("round")["value"].to_dict()
+    assert costs == {
+        round_: pytest.approx(100 * (1 - carried[round_, "pod-ip"] / carried[round_ + 1, "host-network"]))
+        for round_ in (0, 2)
+    }
+    nodes = {site.name: site.addresses[0] for site in cluster_facts(access).sites}
+    hosts = rows[rows["path"] == "host-network"]
+    assert (list(hosts["client_ip"]), list(hosts["server_ip"])) == (
+        [nodes[name] for name in hosts["client_node"]],
+        [nodes[name] for name in hosts["server_node"]],
+    )
+    assert access.list(POD, "netcadence-host")[0] == []
+
+
+def test_both_pods_can_be_in_their_nodes_own_network(passed):
+    rows = passed("udp-1:1", "UDP", path="host-network")
+    assert set(rows["path"]) == {"host-network"}
+    assert len(set(rows["client_ip"]) | set(rows["server_ip"])) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from pathlib import Path
 
@@ -134,6 +135,7 @@ ASCII_PATTERN = re.compile(r"\^[ -~]+\$")
 WIDE = re.compile(r"\[\^|\\[dDwWsSpP]|(?<!\[)(?<!\\)\.[*+?{]")
 
 
+@functools.cache
 def schema_of(plural, part):
     definition = yaml.safe_load((CRDS / f"{plural}.yaml").read_text())
     root = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from netcadence import overlay
 from netcadence.limit import DOUBTS, best_throughput
 from netcadence.record import Finding, PairOutcome, RunRecord, Verdict
 from netcadence.scenario import Scenario
@@ -20,6 +21,8 @@ from netcadence_worker.contract import Result
 
 def weighed(finding: Finding, requirement: Requirement, record: RunRecord) -> Finding:
     """Return a finding as what it is worth."""
+    if requirement.metric.name == overlay.COST:
+        return _compared(finding, record)
     judged = record.judged
     doubtful = [outcome for outcome in judged if DOUBTS.intersection(outcome.marks)]
     if not doubtful or finding.verdict is Verdict.INVALID:
@@ -40,6 +43,19 @@ def weighed(finding: Finding, requirement: Requirement, record: RunRecord) -> Fi
         finding,
         verdict=Verdict.INCONCLUSIVE,
         detail=_joined(finding.detail, f"missed, but with {held_up}: what it can do is not shown"),
+    )
+
+
+def _compared(finding: Finding, record: RunRecord) -> Finding:
+    """Say of a cost that it is one of processing, where that held up either side of the comparison."""
+    compared = (*record.judged, *record.baseline)
+    doubtful = [outcome for outcome in compared if DOUBTS.intersection(outcome.marks)]
+    if not doubtful or finding.verdict is Verdict.INVALID:
+        return finding
+    held_up = f"{len(doubtful)} of {counted(len(compared), 'pair')} on either network held up by processors"
+    return replace(
+        finding,
+        detail=_joined(finding.detail, f"{held_up}: this is what packets cost there, not on the wire"),
     )
 
 

@@ -58,5 +58,5 @@ def _facts(record: RunRecord, outcome: PairOutcome) -> tuple[object, ...]:
 
 
 def _figures(outcome: PairOutcome, names: Iterable[str]) -> tuple[float | None, ...]:
-    values = {result.metric: result.value for result in outcome.results}
+    values = {result.metric: result.value for result in (*outcome.beside, *outcome.results)}
     return tuple(values.get(name) for name in names)

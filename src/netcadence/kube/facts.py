@@ -16,6 +16,8 @@ from netcadence.record import NodeFacts
 
 #: The embedded cluster's nodes carry this annotation: `namespaces` or `loopback`.
 NETWORK_ANNOTATION: Final = "netcadence.io/network"
+#: They also say which of `services`, `policies` and `dns` that network does; other clusters do not.
+FEATURES_ANNOTATION: Final = "netcadence.io/network-features"
 #: Marks that CNI plugins leave on nodes.
 _CNI_MARKS: Final = {
     "aws-vpc-cni": "vpc.amazonaws.com",
@@ -36,6 +38,7 @@ class ClusterFacts:
     Attributes:
         sites: All nodes as places for workers.
         processors: How many a node has for pods, by its name; only where it says so.
+        lacks: What its network is known not to do, out of `services`, `policies` and `dns`.
     """
 
     kubernetes_version: str
@@ -44,6 +47,7 @@ class ClusterFacts:
     network: str
     processors: Mapping[str, int]
     sites: tuple[Site, ...] = ()
+    lacks: frozenset[str] = frozenset()
 
     @property
     def zones(self) -> Mapping[str, str]:
@@ -68,7 +72,13 @@ def cluster_facts(access: Access) -> ClusterFacts:
         network=networks.pop() if len(networks) == 1 else "kubernetes",
         processors={node["metadata"]["name"]: count for node in nodes if (count := _processors(node))},
         sites=tuple(_site(node) for node in nodes),
+        lacks=frozenset[str]().union(*(_lacks(node) for node in nodes)),
     )
+
+
+def _lacks(node: Object) -> set[str]:
+    features = node["metadata"].get("annotations", {}).get(FEATURES_ANNOTATION)
+    return set() if features is None else {"services", "policies", "dns"} - set(features.split(","))
 
 
 def _node(node: Object) -> NodeFacts:

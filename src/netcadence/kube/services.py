@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from netcadence.errors import NotApplicableError
 from netcadence.kube.access import Access, Object
 from netcadence.kube.resource import SERVICE
 from netcadence.traffic_path import AddressMissingError, IPFamily
@@ -104,6 +105,7 @@ def wait_assigned(
 
     Raises:
         AddressMissingError: Some have none in time; the text says which.
+        NotApplicableError: No load balancer has: nothing in the cluster assigns them.
     """
     wanted = {each.name: each for each in services}
     deadline = time.monotonic() + timeout_s
@@ -119,7 +121,9 @@ def wait_assigned(
             return found
         if time.monotonic() >= deadline:
             without = [service for name, service in wanted.items() if name not in found]
-            raise AddressMissingError(_missing(without, timeout_s))
+            nobody_assigns = len(without) == len(wanted) and without[0].kind is ServiceKind.LOAD_BALANCER
+            kind_of_error = NotApplicableError if nobody_assigns else AddressMissingError
+            raise kind_of_error(_missing(without, timeout_s))
         time.sleep(_LOOK_S)
 
 
@@ -160,7 +164,7 @@ def _missing(without: list[Service], timeout_s: float) -> str:
     names = ", ".join(each.name for each in without[:_NAMES_SHOWN])
     more = f" and {len(without) - _NAMES_SHOWN} more" if len(without) > _NAMES_SHOWN else ""
     why = (
-        "is there a controller that gives Services of type LoadBalancer an address?"
+        "nothing in this cluster seems to give Services of type LoadBalancer one."
         if without[0].kind is ServiceKind.LOAD_BALANCER
         else "see kubectl describe service."
     )

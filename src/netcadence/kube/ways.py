@@ -6,12 +6,14 @@ a run has a Deployment of its own, whose label no other pod has, so that it take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from netcadence.errors import NotApplicableError
 from netcadence.kube import services
 from netcadence.kube.access import Object
+from netcadence.kube.facts import ClusterFacts
 from netcadence.kube.run import Run
 from netcadence.kube.services import Service, ServiceKind
 from netcadence.kube.workers import GROUP_LABEL
@@ -33,20 +35,21 @@ def open_ways(
     pairs: Sequence[Pair],
     *,
     owner: Object,
-    sites: Sequence[Site],
+    facts: ClusterFacts,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[Pair, ...]:
     """Make what the scenario's path needs, and return the pairs with where their clients connect.
 
     Args:
-        sites: The cluster's nodes, with their addresses.
+        facts: The cluster's nodes, with their addresses, and what its network does not do.
 
     Raises:
         AddressMissingError: A worker, a node or a Service has no address of the kind that is asked for.
+        NotApplicableError: None of them has, for the cluster does not offer that.
     """
     scenario = run.scenario
-    for worker in {worker for pair in pairs for worker in (pair.client, pair.server)}:
-        worker.address(scenario.ip_family)
+    _require_offered(scenario.path, facts)
+    _require_family({worker for pair in pairs for worker in (pair.client, pair.server)}, scenario.ip_family)
     kind = _KIND_OF.get(scenario.path)
     if kind is None:
         return tuple(pairs)
@@ -60,10 +63,29 @@ def open_ways(
         timeout_s=scenario.address_timeout_s,
         on_progress=on_progress,
     )
-    nodes = {site.name: site for site in sites}
+    nodes = {site.name: site for site in facts.sites}
     return tuple(
         replace(pair, target=_target(run, pair, assigned[made[pair.server].name], nodes)) for pair in pairs
     )
+
+
+def _require_offered(path: TrafficPath, facts: ClusterFacts) -> None:
+    needs = {"services", *(["dns"] if path is TrafficPath.DNS else [])} if path.has_service else set()
+    if lacking := sorted(needs & facts.lacks):
+        raise NotApplicableError(
+            f"The network of this cluster ({facts.network}) does no {' and no '.join(lacking)}, "
+            f"which path {path} needs"
+        )
+
+
+def _require_family(workers: Collection[WorkerPod], family: IPFamily | None) -> None:
+    without = [worker for worker in sorted(workers) if not worker.has(family)]
+    if family and len(without) == len(workers):
+        raise NotApplicableError(
+            f"No worker has an {family.spelled} address: the pod network has no {family.spelled}"
+        )
+    for worker in without:
+        worker.address(family)
 
 
 def _service(run: Run, kind: ServiceKind, pod: WorkerPod, pairs: Sequence[Pair]) -> Service:

@@ -15,7 +15,7 @@ from netcadence.lake.schemas import FILE_SCHEMAS
 from netcadence.lake.tool_output import ToolOutput, unpack
 from netcadence.pair import WorkerPod
 from netcadence.record import Finding, Judgement, PairOutcome, RunFacts, RunRecord
-from netcadence.traffic_path import IPFamily
+from netcadence.traffic_path import IPFamily, TrafficPath
 from netcadence_worker.contract import Role
 from netcadence_worker.metrics import METRICS
 
@@ -96,8 +96,13 @@ def _pairs(record: RunRecord) -> pa.Table:
     """Return one row a pair: what all rows about the pair repeat."""
     figures = {"metric", "unit", "value", "direction"}
     fields = [field for field in FILE_SCHEMAS["results"] if field.name not in figures]
-    rows = [_pair(record.facts, outcome) for outcome in record.outcomes]
+    rows = [_pair(record.facts, outcome) for outcome in _everything(record)]
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _everything(record: RunRecord) -> tuple[PairOutcome, ...]:
+    """Return the outcomes that have rows, always in the same order."""
+    return (*record.outcomes, *record.baseline)
 
 
 def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def _pair(facts: RunFacts, outcome: PairOutcome) -> dict[str, Any]:
         "start_offset_s": outcome.start_offset_s,
         "repeat": facts.repeat_of(pair.round),
         "limit": outcome.limit or None,
-        "path": facts.path,
+        "path": TrafficPath.HOST_NETWORK if pair.is_baseline else facts.path,
         "target_ip": outcome.target_ip,
     }
     if pair.target:
@@ -164,7 +169,7 @@ def _long(name: str, pairs: pa.Table, rows: Sequence[int], figures: Mapping[str,
 
 def _results(record: RunRecord, pairs: pa.Table) -> pa.Table:
     # A failed pair has one row too: without a figure, with its error.
-    told = [(*outcome.results, *outcome.beside) or (None,) for outcome in record.outcomes]
+    told = [(*outcome.results, *outcome.beside) or (None,) for outcome in _everything(record)]
     rows = [row for row, results in enumerate(told) for _ in results]
     results = [result for figures in told for result in figures]
     figures = {
@@ -179,11 +184,11 @@ def _results(record: RunRecord, pairs: pa.Table) -> pa.Table:
 def _intervals(record: RunRecord, pairs: pa.Table) -> pa.Table:
     rows = [
         row
-        for row, outcome in enumerate(record.outcomes)
+        for row, outcome in enumerate(_everything(record))
         for interval in outcome.intervals
         for _ in interval.values
     ]
-    intervals = [interval for outcome in record.outcomes for interval in outcome.intervals]
+    intervals = [interval for outcome in _everything(record) for interval in outcome.intervals]
     metrics = [metric for interval in intervals for metric in interval.values]
     figures = {
         "start_s": [interval.start for interval in intervals for _ in interval.values],
@@ -198,7 +203,7 @@ def _intervals(record: RunRecord, pairs: pa.Table) -> pa.Table:
 def _raw(record: RunRecord) -> pa.Table:
     rows = [
         _tool(record.facts, outcome, role)
-        for outcome in record.outcomes
+        for outcome in _everything(record)
         for role in Role
         if role in outcome.tools or role in outcome.outputs
     ]

@@ -61,6 +61,7 @@ class Measured:
     def of_rows(cls, run: pd.Series[Any], results: pd.DataFrame) -> Self:
         """Take it out of the lake: a row of `runs`, and the rows of `results` that belong to it."""
         figures: dict[tuple[int, int], dict[str, float]] = {}
+        results = results[results["path"].isna() | (results["path"] == run["path"])]  # no baseline
         columns = results[["round", "pair_index", "metric", "value"]].dropna()
         for round_, index, metric, value in columns.itertuples(index=False):
             figures.setdefault((int(round_), int(index)), {})[str(metric)] = float(value)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from netcadence import blame
+from netcadence import blame, overlay
+from netcadence.limit import DOUBTS
 from netcadence.record import Finding, Judgement, PairOutcome, RunRecord, Verdict
 from netcadence.report import mesh
 from netcadence.report.figures import figure, limit
@@ -82,6 +83,7 @@ def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
         *_certainty(record, judgement),
         *_limits(record),
         *_joint(record),
+        *_overlay(record),
         *_skew(record),
         *_mesh(record),
         *_unmet(record, judgement),
@@ -169,6 +171,24 @@ def _joint(record: RunRecord) -> Iterator[Note]:
         yield Note(
             "joint", f"throughput Perc50 {median} in the {figure(min(seconds), 's')} in which all sent"
         )
+
+
+def _overlay(record: RunRecord) -> Iterator[Note]:
+    """Tell what the pod network costs beside the nodes' own, where that was measured."""
+    if not record.baseline:
+        return
+    cost = overlay.cost_of(record)
+    errors = Counter(each.error.reason for each in record.baseline if each.error)
+    if cost is not None:
+        said = f"costs {figure(cost, '%')}" if cost >= 0 else "costs nothing that shows above the noise"
+        yield Note(
+            "host",
+            f"the pod network carries {figure(100 - cost, '%')} of the host network (Perc50): it {said}",
+        )
+    if any(DOUBTS.intersection(each.marks) for each in (*record.judged, *record.baseline)):
+        yield Note("host", "processors held up pairs there: this is what packets cost them, not the wire")
+    for reason, count in errors.most_common():
+        yield Note("host", f"{counted(count, 'pair')} on the host network {reason}: nothing to compare with")
 
 
 def _skew(record: RunRecord) -> Iterator[Note]:

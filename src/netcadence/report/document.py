@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from netcadence import blame
+from netcadence import blame, overlay
 from netcadence.record import Finding, Judgement, PairOutcome, RunRecord
 from netcadence.report.mesh import as_values
 
@@ -18,7 +18,8 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
 
     Keys: `run_id`, `cluster`, `scenario`, `protocol`, `tool`, `network`, `path`, `ip_family` (null where no
     pair was made), `started_at` and `ended_at` (RFC 3339, UTC), `duration_s`, `verdict`, `pairs` (planned,
-    measured), `skew_ms` (p50, p99, max, bound; null where nothing was measured), `mesh` (pairs and nodes;
+    measured), `skew_ms` (p50, p99, max, bound; null where nothing was measured), `overlay_cost_percent`
+    (Perc50; null without a baseline), `mesh` (pairs and nodes;
     null for other runs), `findings`, `errors` (one a failed pair), `marks` (pairs by mark), `limits` (pairs
     by what limited them), `phases_s`, `config_hash`, `data_docs`. What is no number is null, as is the
     `interval` of a finding (low, high, level, repeats, pairs, seed) where it was measured once.
@@ -44,6 +45,7 @@ def as_json(record: RunRecord, judgement: Judgement) -> dict[str, Any]:
             "max": skew and skew.max_ms,
             "bound": facts.skew_bound_ms,
         },
+        "overlay_cost_percent": _number(overlay.cost_of(record)),
         "mesh": split and as_values(split),
         "findings": [finding_as_json(finding) for finding in judgement.findings],
         "errors": [_error(outcome) for outcome in record.errors],

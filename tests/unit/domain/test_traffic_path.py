@@ -101,5 +101,6 @@ def test_a_server_outside_is_refused_where_no_node_takes_its_clients():
 def test_a_worker_has_the_address_of_the_family_that_is_asked_for_or_says_which_it_has():
     dual = WorkerPod("w", "u", "198.18.0.1", "n", ips=("198.18.0.1", "fd00::1"))
     assert [dual.address(family) for family in (None, *IPFamily)] == ["198.18.0.1", "198.18.0.1", "fd00::1"]
+    assert dual.has(IPFamily.IPV6)
     with pytest.raises(AddressMissingError, match=r"w has no IPv6 address, only 198\.18\.0\.1"):
         WorkerPod("w", "u", "198.18.0.1", "n").address(IPFamily.IPV6)

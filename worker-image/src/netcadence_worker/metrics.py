@@ -105,6 +105,8 @@ _CATALOGUE = (
     Metric("request_latency_p99", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency p99"),
     Metric("request_latency_p999", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency p99.9"),
     Metric("response_size", "bytes", _NEUTRAL, 0, _MANY, "Response size"),
+    # Of a pair beside its counterpart on the host network; noise can make it negative.
+    Metric("overlay_cost", "%", _LOWER, -1e6, 100, "Overlay cost"),
     # Of the time in which all pairs of a round were sending.
     Metric("common_window", "s", _NEUTRAL, 0, _DAY_S, "Time in which all pairs sent"),
     Metric("throughput_common", "KBytes/s", _HIGHER, 0, 10 * _TERABIT_KBYTES, "Throughput while all sent"),
