@@ -49,11 +49,11 @@ def main(profile: Path) -> None:
         }
         spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in phases.items())
         print(f"{measured.measurement.scenario.name:<24} {spent}")
-    traffic_s = done.programme.traffic_s
+    traffic_s = done.traffic_s
     most_s = _SHARE * traffic_s + _FIXED_S
     print(", ".join(f"{name} {seconds:.1f} s" for name, seconds in done.phases_s.items()))
     print(f"{done.verdict}: {summary(done)}")
-    print(f"wall {wall_s:.1f} s, traffic {traffic_s} s, ratio {wall_s / traffic_s:.2f}")
+    print(f"wall {wall_s:.1f} s, traffic {traffic_s:.1f} s, ratio {wall_s / traffic_s:.2f}")
     word = "met" if wall_s <= most_s else "MISSED"
     print(f"bound {_SHARE} x traffic + {_FIXED_S:g} s = {most_s:.1f} s: {word}")
     folder = home.root / "benchmarks"

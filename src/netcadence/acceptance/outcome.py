@@ -39,6 +39,16 @@ class Measured:
     error: str = ""
     page: str = ""
 
+    @property
+    def traffic_s(self) -> float:
+        """Seconds in which its tools ran, from the first to the last of each round."""
+        rounds: dict[int, list[datetime]] = {}
+        for outcome in self.record.outcomes if self.record else ():
+            instants = (outcome.started_at, outcome.ended_at)
+            rounds.setdefault(outcome.pair.round, []).extend(each for each in instants if each)
+        spans = (max(instants) - min(instants) for instants in rounds.values() if instants)
+        return sum(span.total_seconds() for span in spans)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
@@ -103,6 +113,15 @@ class Acceptance:
     def measured(self) -> tuple[Measured, ...]:
         """The measurements, each once, in the order of the checks that they were made for."""
         return tuple({each.measured.run_id: each.measured for each in self.rows}.values())
+
+    @property
+    def traffic_s(self) -> float:
+        """Seconds in which there was traffic: of measurements side by side those of the longest."""
+        spans = {each.measurement.scenario.config_hash: each.traffic_s for each in self.measured}
+        waves = (
+            [spans.get(each.scenario.config_hash, 0.0) for each in wave] for wave in self.programme.waves
+        )
+        return sum(map(max, waves))
 
     def reasons(self) -> Iterator[str]:
         """Say in sentences what keeps the network from being accepted, and what is to be warned of."""

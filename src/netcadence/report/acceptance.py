@@ -97,7 +97,7 @@ def notes(done: Acceptance) -> Iterator[content.Note]:
     profile = done.programme.profile
     yield content.Note("acceptance", done.acceptance_id)
     yield content.Note("profile", f"{profile.name}{', strict' if profile.strict else ''} on {done.cluster}")
-    yield content.Note("took", f"{took_s:.0f} s, of which {done.programme.traffic_s:,} s of traffic")
+    yield content.Note("took", f"{took_s:.0f} s, of which {done.traffic_s:.0f} s of traffic")
     for reason in done.reasons():
         yield content.Note("verdict", reason)
     details: dict[str, list[str]] = {}
@@ -168,7 +168,7 @@ def acceptance_as_json(done: Acceptance) -> dict[str, Any]:
             for each in done.measured
             if each.record and each.judgement
         },
-        "traffic_s": done.programme.traffic_s,
+        "traffic_s": round(done.traffic_s, 3),
         "phases_s": dict(done.phases_s),
     }
 

@@ -74,9 +74,13 @@ def record_of(scenario, run_id):
         config_hash=scenario.config_hash,
         skew_bound_ms=100.0,
     )
-    return RunRecord(
-        facts, (PairOutcome(Pair(0, *pods, 5001), results=(Result.of("throughput", 2000.0),)),), None
+    outcome = PairOutcome(
+        Pair(0, *pods, 5001),
+        results=(Result.of("throughput", 2000.0),),
+        started_at=STARTED_AT,
+        ended_at=STARTED_AT + timedelta(seconds=scenario.duration_s, milliseconds=100),
     )
+    return RunRecord(facts, (outcome,), None)
 
 
 def finding_of(requirement, verdict, detail=""):

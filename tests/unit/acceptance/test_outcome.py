@@ -142,3 +142,9 @@ def test_what_was_cut_short_is_not_accepted(accepted):
     found = accepted(stopped="KeyboardInterrupt()")
     assert found.verdict is Verdict.INVALID
     assert list(found.reasons()) == ["stopped: KeyboardInterrupt()"]
+
+
+def test_the_time_of_traffic_is_that_of_the_tools(accepted):
+    """Planned are 10 s for each of three scenarios, and 2 s for the canary."""
+    assert accepted().traffic_s == pytest.approx(32.4)
+    assert accepted(errors={"udp-1:1": "no worker"}).traffic_s == pytest.approx(22.3)
