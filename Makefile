@@ -11,7 +11,7 @@ help:  ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .PHONY: setup
-setup: $(VENV)/.installed  ## Make the virtual environment and install the tools (iperf 2, siege)
+setup: $(VENV)/.installed  ## Make the virtual environment and install the tools (iperf 2, iperf3, siege)
 	@sh worker-image/install-tools.sh
 
 $(VENV)/.installed: requirements.lock pyproject.toml worker-image/pyproject.toml

@@ -7,6 +7,7 @@ import hashlib
 import importlib.resources
 import json
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -27,17 +28,18 @@ from netcadence_worker.contract import (
     HTTP_PORT,
     IPERF_PORT,
     MOST_REQUESTS,
-    OWN_PORTS,
     TOOLS_OF,
-    FortioOptions,
     Port,
     Protocol,
     Tool,
     ToolOptions,
+    own_ports,
 )
 
 _SUFFIXES: Final = (".yaml", ".yml")
 _HIGHEST_PORT: Final = 65_535
+#: Whose tools can be told a rate in bits/s.
+_PACED: Final = (Protocol.TCP, Protocol.UDP)
 
 
 class _Strict(BaseModel):
@@ -134,18 +136,14 @@ class Scenario(_Strict):
             if name != self.tool and getattr(self.options, name) is not None:
                 message = f"is for another tool; allowed: options.{self.tool}"
                 raise document.RefusalError(f"options.{name}", None, message)
-        if self.options.fortio is not None:
-            self._require_fortio_fits(self.options.fortio)
-        if self.protocol is Protocol.UDP and self.tool is Tool.IPERF and self._bandwidth is None:
-            message = "is missing; UDP sends at a stated rate, in bits/s for each stream"
-            raise document.RefusalError("options.iperf.bandwidth", None, message)
-        return self
-
-    def _require_fortio_fits(self, options: FortioOptions) -> None:
-        found = options.obstacle(self.protocol, duration_s=self.duration_s, connections=self.streams)
+        found = self.options.obstacle(self.protocol, duration_s=self.duration_s, streams=self.streams)
         if found is not None:
             name, message = found
-            raise document.RefusalError(f"options.fortio.{name}", getattr(options, name), message)
+            raise document.RefusalError(f"options.{name}", attrgetter(name)(self.options), message)
+        if self.protocol is Protocol.UDP and self._bandwidth is None:
+            message = "is missing; UDP sends at a stated rate, in bits/s for each stream"
+            raise document.RefusalError(f"options.{self.tool}.bandwidth", None, message)
+        return self
 
     @model_validator(mode="after")
     def _node_pairs_fit(self) -> Self:
@@ -220,8 +218,8 @@ class Scenario(_Strict):
             allowed = f"allowed: up to {_HIGHEST_PORT + 1 - ports}"
             message = f"leaves no room for the {listeners} of a server; {allowed}"
             raise document.RefusalError("port", self.port, message)
-        own = OWN_PORTS[self.protocol]
-        if self.port <= own <= last:
+        taken = [own for own in own_ports(self.protocol, self.tool) if self.port <= own <= last]
+        for own in taken:
             allowed = f"allowed: up to {own - ports}, or from {own + 1}"
             message = f"puts the {listeners} of a server on the worker's own port {own}; {allowed}"
             raise document.RefusalError("port", self.port, message)
@@ -234,7 +232,8 @@ class Scenario(_Strict):
 
     @property
     def _bandwidth(self) -> int | None:
-        return self.options.iperf.bandwidth if self.options.iperf else None
+        options = self.options.iperf or self.options.iperf3
+        return options.bandwidth if options else None
 
     @property
     def on_host(self) -> bool:
@@ -294,7 +293,7 @@ class Scenario(_Strict):
             streams=self.streams,
             pairs=schedule.at_once,
             seconds=self.duration_s * len(schedule.rounds) * self.most_repeats * (2 if self.baseline else 1),
-            pace="options.iperf.bandwidth" if self.tool is Tool.IPERF else "",
+            pace=f"options.{self.tool}.bandwidth" if self.protocol in _PACED else "",
         )
 
     def require_within_limits(self, schedule: Schedule | None = None) -> None:

@@ -103,6 +103,12 @@ RUN = {
     "reference": {"podName": "worker-a", "podIP": "198.18.0.2"},
     "starts": [{"round": 0, "at": "2026-01-31T12:00:01.000000Z"}],
 }
+IPERF3 = {
+    **SPEC,
+    "protocol": "TCP",
+    "tool": "iperf3",
+    "options": {"iperf3": {"bandwidth": 1_000_000, "length": 1400, "window": 65536, "mss": 1000}},
+}
 FORTIO = {
     **SPEC,
     "protocol": "HTTP",
@@ -119,6 +125,7 @@ FORTIO = {
     },
 }
 MODELS = {
+    "iperf3": (RequestSpec, "networktestrequests", "spec", IPERF3),
     "fortio": (RequestSpec, "networktestrequests", "spec", FORTIO),
     "spec": (RequestSpec, "networktestrequests", "spec", SPEC),
     "status": (RequestStatus, "networktestrequests", "status", STATUS),
@@ -340,6 +347,10 @@ def test_a_result_carries_the_catalogue_s_unit():
         ({"protocol": "TCP", "tool": "siege"}, "tool siege cannot make TCP traffic"),
         ({"options": {"siege": {"delay": 1}}}, "options.siege"),
         ({"options": {"fortio": {"qps": 100}}}, "options.fortio"),
+        ({"options": {"iperf3": {}}}, "options.iperf3 are given, but the tool is iperf"),
+        ({"tool": "iperf3", "options": {"iperf3": {"mss": 1000}}}, "options.iperf3.mss is for TCP"),
+        ({"tool": "iperf3", "options": {"iperf3": {"length": 65_508}}}, "options.iperf3.length is more than"),
+        ({"tool": "iperf3", "port": 5300, "options": {}}, "port 5300 is the worker's own"),
         ({"serverPodIP": "999.1.1.1"}, "serverPodIP"),
         ({"duration": 0}, "duration"),
         ({"extra": 1}, "extra"),

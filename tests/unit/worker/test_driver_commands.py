@@ -6,6 +6,7 @@ import pytest
 
 from netcadence_worker.contract import RequestSpec
 from netcadence_worker.destination import Destination
+from netcadence_worker.path_check import Knock
 from netcadence_worker.tools import DRIVERS
 
 BASE = {
@@ -58,6 +59,30 @@ def test_ipv6_pair():
     six = spec(serverPodIP="fd00::2")
     assert "-V" in server(six)
     assert "-V" in client(six, Destination("fd00::2", 5001))
+
+
+def test_iperf3_pair():
+    """One document holds all: the client asks for the server's, and the server serves once."""
+    options = {"iperf3": {"bandwidth": 5_000_000, "length": 1000, "window": 65536, "mss": 900}}
+    asked = spec(tool="iperf3", numberOfClients=2, options=options)
+    line = client(asked, Destination("198.18.0.2", 5001, source="198.18.0.1"))
+    expected = "iperf3 -c 198.18.0.2 -p 5001 -J --get-server-output -t 10 -i 1 -P 2"
+    assert " ".join(line) == f"{expected} -b 5000000 -l 1000 -w 65536 -M 900 -B 198.18.0.1"
+    assert " ".join(server(asked)) == "iperf3 -s -1 -J -i 1 -p 5001 -B 198.18.0.2"
+
+
+def test_iperf3_reports_less_often_where_its_document_would_grow_out_of_bounds():
+    """With the most streams for an hour each has a report a minute, the longest that iperf3 allows."""
+    longest = spec(tool="iperf3", numberOfClients=128, duration=3_600)
+    assert "-i 58" in " ".join(client(longest, AT_SERVER))
+    assert "-i 58" in " ".join(server(longest))
+
+
+def test_iperf3_checks_both_ways_that_it_takes():
+    """Its control connection is TCP also where it sends datagrams."""
+    udp = spec(tool="iperf3", protocol="UDP")
+    assert DRIVERS[udp.tool].knocks(udp) == (Knock.STREAM, Knock.DATAGRAM)
+    assert DRIVERS[udp.tool].knocks(spec(tool="iperf3")) == (Knock.STREAM,)
 
 
 @pytest.mark.parametrize(("delay", "pace"), [(1, "-d1.000"), (0.05, "-d0.050"), (0, "-b"), (0.0001, "-b")])

@@ -40,6 +40,11 @@ NATIVE = {
     "armTimeout": 10,
     "options": {"iperf": IPERF},
 }
+IPERF3 = NATIVE | {
+    "tool": "iperf3",
+    "protocol": "TCP",
+    "options": {"iperf3": {"bandwidth": 1_000_000, "length": 1400, "window": 65536, "mss": 1000}},
+}
 HTTP = NATIVE | {"protocol": "HTTP", "tool": "siege", "options": {"siege": {"delay": 0.5}}}
 UPSTREAM = {
     "clientPodName": "c",
@@ -78,6 +83,11 @@ LINES = {
     Tool.IPERF: re.compile(
         rf"iperf\|(-s|-c\|{ADDRESS}\|-t\|{NUMBER})\|-e\|-f\|K\|-i\|1\|-p\|{NUMBER}\|-P\|{NUMBER}(\|-u)?(\|-V)?"
         rf"(\|-l\|{NUMBER})?(\|-w\|{NUMBER})?(\|-b\|{NUMBER})?(\|-B\|{ADDRESS})?"
+    ),
+    Tool.IPERF3: re.compile(
+        rf"iperf3\|(-s\|-1\|-J\|-i\|{NUMBER}\|-p\|{NUMBER}|-c\|{ADDRESS}\|-p\|{NUMBER}\|-J\|--get-server-output"
+        rf"\|-t\|{NUMBER}\|-i\|{NUMBER}\|-P\|{NUMBER}(\|-u)?(\|-b\|{NUMBER})?(\|-l\|{NUMBER})?(\|-w\|{NUMBER})?"
+        rf"(\|-M\|{NUMBER})?)(\|-B\|{ADDRESS})?"
     ),
     Tool.SIEGE: re.compile(
         rf"siege\|http://([0-9.]+|\[[0-9a-fA-F:.]+\]):{NUMBER}/test\|(-d[0-9]{{1,2}}\.[0-9]{{3}}|-b)"
@@ -138,7 +148,7 @@ def require_harmless(request):
 
 
 @given(data=st.data())
-@pytest.mark.parametrize("whole", [NATIVE, HTTP], ids=["iperf", "siege"])
+@pytest.mark.parametrize("whole", [NATIVE, IPERF3, HTTP], ids=["iperf", "iperf3", "siege"])
 def test_a_request_is_refused_or_becomes_exactly_the_arguments_it_should(whole, data):
     """Each value is one argument in its own place, however the request was meant."""
     spec = put(whole, data.draw(st.sampled_from(list(places(whole)))), data.draw(VALUES))

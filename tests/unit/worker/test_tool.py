@@ -12,6 +12,7 @@ import pytest
 
 from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
+from netcadence_worker.launch import Standstill
 from netcadence_worker.tool import RunningTool, ask_version
 from netcadence_worker.tools import DRIVERS
 
@@ -42,7 +43,32 @@ def test_comes_to_life_and_stands_still_where_it_makes_its_first_thread():
         "print('alive', flush=True)\n"
         "threading.Thread(target=lambda: print('under way', flush=True)).start()\n"
     )
-    with RunningTool(("python3", "-c", program), ready_text=b"alive", to_first_thread=True) as tool:
+    with RunningTool(
+        ("python3", "-c", program), ready_text=b"alive", standstill=Standstill.FIRST_THREAD
+    ) as tool:
+        deadline = time.monotonic() + 5
+        while not tool.ready and time.monotonic() < deadline:
+            tool.wait(0.01)
+        assert not tool.wait(0.2)
+        assert tool.output().stdout == "alive\n"
+        tool.start()
+        assert tool.wait(5)
+    assert tool.output().stdout == "alive\nunder way\n"
+    assert tool.output().exit_code == 0
+
+
+def test_comes_to_life_and_stands_still_where_it_makes_its_first_internet_socket():
+    """A tool without threads has all behind it but the network before it is told to start."""
+    program = (
+        "import socket\n"
+        "socket.socket(socket.AF_UNIX).close()\n"
+        "print('alive', flush=True)\n"
+        "socket.socket(socket.AF_INET).close()\n"
+        "print('under way', flush=True)\n"
+    )
+    with RunningTool(
+        ("python3", "-c", program), ready_text=b"alive", standstill=Standstill.FIRST_SOCKET
+    ) as tool:
         deadline = time.monotonic() + 5
         while not tool.ready and time.monotonic() < deadline:
             tool.wait(0.01)
@@ -56,7 +82,7 @@ def test_comes_to_life_and_stands_still_where_it_makes_its_first_thread():
 
 def test_one_that_makes_no_thread_stands_still_after_a_while():
     """A tool that hangs before its start is held up wherever it is, and ends when it is told to."""
-    with RunningTool(("sh", "-c", "echo alive; exec sleep 60"), to_first_thread=True) as tool:
+    with RunningTool(("sh", "-c", "echo alive; exec sleep 60"), standstill=Standstill.FIRST_THREAD) as tool:
         assert not tool.ended
         tool.start()
         assert not tool.wait(0.1)
@@ -68,7 +94,7 @@ def test_one_that_makes_no_thread_stands_still_after_a_while():
 def test_one_that_has_come_to_life_and_is_not_wanted_is_gone():
     """Ending a tool before its start takes as little as ending one that runs."""
     program = "import threading; threading.Thread(target=lambda: None).start()"
-    with RunningTool(("python3", "-c", program), to_first_thread=True) as tool:
+    with RunningTool(("python3", "-c", program), standstill=Standstill.FIRST_THREAD) as tool:
         assert not tool.wait(0.1)
     assert tool.started_at is None
     assert tool.ended

@@ -38,7 +38,12 @@ def take_client_part(job: Job) -> None:
     for path in job.paths_to(destination):
         reach_server(path, job.situation.bell, job.arm_until)
     process = job.driver.client(spec, destination)
-    with job.tool(process.argv, to_first_thread=process.to_first_thread, files=process.files) as tool:
+    with job.tool(
+        process.argv,
+        standstill=process.standstill,
+        files=process.files,
+        kept_bytes=process.kept_bytes,
+    ) as tool:
         job.report.armed(version, clock)
         start = job.await_start(tool)
         _start_on_time(job, tool, start)

@@ -51,6 +51,8 @@ CLOCK_PORT: Final = 5302
 OWN_PORTS: Final = {"UDP": CLOCK_PORT, "TCP": HEALTH_PORT, "HTTP": HEALTH_PORT, "GRPC": HEALTH_PORT}
 #: Bytes of a request's body at most: a pipe holds as much.
 MOST_PAYLOAD: Final = 65_536
+#: Bytes that a UDP datagram carries at most.
+LARGEST_DATAGRAM: Final = 65_507
 #: Requests that a worker serves at the same time.
 MOST_REQUESTS: Final = 128
 #: Pairs that a run numbers, and rounds whose starts it holds.
@@ -105,6 +107,14 @@ class Tool(enum.StrEnum):
     IPERF3 = "iperf3"
     SIEGE = "siege"
     FORTIO = "fortio"
+
+
+def own_ports(protocol: Protocol, tool: Tool) -> tuple[int, ...]:
+    """Return the ports that a request cannot have, for a worker itself listens there."""
+    needed = [protocol]
+    if protocol is Protocol.UDP and tool is Tool.IPERF3:  # its control connection
+        needed.append(Protocol.TCP)
+    return tuple(OWN_PORTS[each] for each in needed)
 
 
 class Role(enum.StrEnum):
@@ -265,6 +275,28 @@ class IperfOptions(Strict):
     window: Annotated[int, Field(ge=1_024, le=1_073_741_824)] | None = None
 
 
+class Iperf3Options(Strict):
+    """Typed options of iperf3."""
+
+    #: Target rate in bits/s for each stream; required in effect for UDP, paces TCP.
+    bandwidth: Annotated[int, Field(ge=1_000, le=1_000_000_000_000)] | None = None
+    #: Bytes of one read or write; for UDP the datagram's payload.
+    length: Annotated[int, Field(ge=64, le=1_048_576)] | None = None
+    #: Socket buffer in bytes; where the system does not grant it, there is no result.
+    window: Annotated[int, Field(ge=1_024, le=536_870_912)] | None = None
+    #: Most bytes of a TCP segment.
+    mss: Annotated[int, Field(ge=88, le=9_216)] | None = None
+
+    def obstacle(self, protocol: Protocol) -> tuple[str, str] | None:
+        """Return the name of the option that does not fit, and why; None where all do."""
+        if protocol is Protocol.UDP:
+            if self.mss is not None:
+                return "mss", "is for TCP; allowed for UDP: none"
+            if self.length is not None and self.length > LARGEST_DATAGRAM:
+                return "length", f"is more than a datagram holds; allowed for UDP: up to {LARGEST_DATAGRAM}"
+        return None
+
+
 class SiegeOptions(Strict):
     """Typed options of siege."""
 
@@ -303,8 +335,18 @@ class ToolOptions(Strict):
     """Options by tool; only those of the request's own tool may be given."""
 
     iperf: IperfOptions | None = None
+    iperf3: Iperf3Options | None = None
     siege: SiegeOptions | None = None
     fortio: FortioOptions | None = None
+
+    def obstacle(self, protocol: Protocol, *, duration_s: int, streams: int) -> tuple[str, str] | None:
+        """Return the first option that does not fit, such as `iperf3.mss`, and why; None where all do."""
+        found = {
+            Tool.IPERF3: self.iperf3 and self.iperf3.obstacle(protocol),
+            Tool.FORTIO: self.fortio
+            and self.fortio.obstacle(protocol, duration_s=duration_s, connections=streams),
+        }
+        return next(((f"{tool}.{each[0]}", each[1]) for tool, each in found.items() if each), None)
 
 
 #: The tools that can make a protocol's traffic.
@@ -357,19 +399,18 @@ class RequestSpec(Strict):
         for name in type(self.options).model_fields:
             if name != self.tool and getattr(self.options, name) is not None:
                 raise ValueError(f"options.{name} are given, but the tool is {self.tool}")
-        if self.options.fortio is not None:
-            obstacle = self.options.fortio.obstacle(
-                self.protocol, duration_s=self.duration, connections=self.number_of_clients
-            )
-            if obstacle is not None:
-                raise ValueError("options.fortio.{} {}".format(*obstacle))
+        obstacle = self.options.obstacle(
+            self.protocol, duration_s=self.duration, streams=self.number_of_clients
+        )
+        if obstacle is not None:
+            raise ValueError("options.{} {}".format(*obstacle))
         return self
 
     @model_validator(mode="after")
     def _two_pods_and_a_free_port(self) -> Self:
         if self.client_pod_name == self.server_pod_name:
             raise ValueError(f"client and server are the same pod, {self.client_pod_name}")
-        if self.port == OWN_PORTS[self.protocol]:
+        if self.port in own_ports(self.protocol, self.tool):
             raise ValueError(f"port {self.port} is the worker's own for {self.protocol}")
         return self
 

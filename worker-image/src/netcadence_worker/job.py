@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from netcadence_worker.capture import KEPT_BYTES
 from netcadence_worker.clock import PATIENCE_S, measure_offset
 from netcadence_worker.contract import ClockReading, Reason, Tool, ToolVersion
 from netcadence_worker.destination import Destination
 from netcadence_worker.failure import FailureError
+from netcadence_worker.launch import Standstill
 from netcadence_worker.parsing import UnusableOutput
 from netcadence_worker.path_check import Path
 from netcadence_worker.tool import RunningTool, ask_version
@@ -132,13 +134,19 @@ class Job:
         argv: Sequence[str],
         *,
         ready_text: bytes | None = None,
-        to_first_thread: bool = False,
+        standstill: Standstill = Standstill.FIRST_INSTRUCTION,
         files: Mapping[str, str] | None = None,
+        kept_bytes: int = KEPT_BYTES,
     ) -> Iterator[RunningTool]:
         """Have a tool prepared for as long as this lasts; then it is gone, and its output in the report."""
         changed = self.situation.bell.ring
         with RunningTool(
-            argv, changed=changed, ready_text=ready_text, to_first_thread=to_first_thread, files=files
+            argv,
+            changed=changed,
+            ready_text=ready_text,
+            standstill=standstill,
+            files=files,
+            kept_bytes=kept_bytes,
         ) as tool:
             try:
                 yield tool

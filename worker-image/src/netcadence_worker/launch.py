@@ -4,10 +4,11 @@ The tool is made beforehand, and its process stands still until the instant, whe
 let it go. Becoming the tool and coming to life cost a processor some milliseconds; with many tools on few
 processors all of that would fall on one instant, and the traffic of the first would delay the others.
 
-A process stands still at a place of its program only if somebody traces it that far. A client is brought to
-where it makes its first thread: it has read its options by then and not yet looked at a clock or made a
-socket, for iperf and siege do both in threads. Other tools stand before their first instruction. Where
-tracing is forbidden all stop before they become the tool, and come to life after the instant.
+A process stands still at a place of its program only if somebody traces it that far (`Standstill`). iperf 2
+and siege are brought to where they make their first thread: they have read their options by then and not yet
+looked at a clock or made a socket, for they do both in threads. iperf3 has no threads before it is connected,
+and stands where it makes its first socket. Other tools stand before their first instruction. Where tracing is
+forbidden all stop before they become the tool, and come to life after the instant.
 `subprocess` can do neither: its `Popen` returns only once the tool runs.
 
 Forking a process with threads is safe here because the child runs no other code than `_become`, which takes
@@ -18,8 +19,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import enum
 import os
+import platform
 import signal
+import socket
+import struct
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -43,10 +48,42 @@ _PTRACE_GETEVENTMSG: Final = 0x4201
 _PTRACE_O_TRACECLONE: Final = 0x8
 _PTRACE_O_EXITKILL: Final = 0x100000
 _PTRACE_EVENT_CLONE: Final = 3
+_PTRACE_SYSCALL: Final = 24
+_PTRACE_GET_SYSCALL_INFO: Final = 0x420E
+_PTRACE_SYSCALL_INFO_ENTRY: Final = 1
+_PTRACE_O_TRACESYSGOOD: Final = 0x1
+#: How a stop at a system call is told apart, with that option.
+_AT_SYSTEM_CALL: Final = signal.SIGTRAP | 0x80
+#: Beginning of `struct ptrace_syscall_info` at a call's entry: which stop it is, number and first argument.
+_SYSTEM_CALL: Final = struct.Struct("=B23xQQ")
+#: Number of socket(2) by machine; elsewhere a tool that is to come that far stops at its first instruction.
+_SOCKET_CALL: Final = {"x86_64": 41, "aarch64": 198, "riscv64": 198, "ppc64le": 326, "s390x": 359}
+_INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
 _WAIT_ALL: Final = 0x40000000
 _LIBC: Final = ctypes.CDLL(None)
 _LIBC.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
 _LIBC.ptrace.restype = ctypes.c_long
+
+
+class Standstill(enum.Enum):
+    """How far a process comes before it stands still."""
+
+    #: It has become the tool, and nothing more.
+    FIRST_INSTRUCTION = enum.auto()
+    #: Where it makes its first thread.
+    FIRST_THREAD = enum.auto()
+    #: Where it makes its first socket of an internet family; the socket is there, and nothing done with it.
+    FIRST_SOCKET = enum.auto()
+
+    @property
+    def options(self) -> int:
+        """What is traced."""
+        return _PTRACE_O_TRACECLONE if self is Standstill.FIRST_THREAD else _PTRACE_O_TRACESYSGOOD
+
+    @property
+    def going_on(self) -> int:
+        """The request that lets it go on to the next stop."""
+        return _PTRACE_SYSCALL if self is Standstill.FIRST_SOCKET else _PTRACE_CONT
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +112,18 @@ class Launch:
 
 
 def launch(
-    executable: str, argv: Sequence[str], environment: Mapping[str, str], *, to_first_thread: bool = False
+    executable: str,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    standstill: Standstill = Standstill.FIRST_INSTRUCTION,
 ) -> Launch:
     """Make a process that is `executable`, in a process group of its own, stdin empty, standing still.
 
     It is killed when the thread that calls this ends, so that no tool outlives its worker.
 
     Args:
-        to_first_thread: Let it run until it makes a thread, or for two seconds if it makes none.
+        standstill: How far it comes; where it does not get there it stands still after two seconds.
 
     Raises:
         OSError: There are no processes or descriptors left.
@@ -103,27 +144,45 @@ def launch(
             os.close(descriptor)
     patience = threading.Timer(_LIFE_S, os.kill, (pid, signal.SIGSTOP))
     patience.start()
-    _bring_to_standstill(pid, to_first_thread=to_first_thread)
+    _bring_to(standstill, pid)
     patience.cancel()
     patience.join()
     return Launch(pid, stdout, stderr)
 
 
-def _bring_to_standstill(pid: int, *, to_first_thread: bool) -> None:
+def _bring_to(standstill: Standstill, pid: int) -> None:
     """Return once a child has stopped, untraced, or has ended; its end stays to be waited for."""
     while True:
         seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
         if seen is None or seen.si_code != os.CLD_TRAPPED:
             return
+        if standstill is Standstill.FIRST_SOCKET and platform.machine() not in _SOCKET_CALL:
+            standstill = Standstill.FIRST_INSTRUCTION
         if seen.si_status >> 8 == _PTRACE_EVENT_CLONE:
             _let_go_stopped(pid)
-        elif seen.si_status == signal.SIGSTOP or not to_first_thread:
+        elif seen.si_status == signal.SIGSTOP or standstill is Standstill.FIRST_INSTRUCTION:
             _trace(_PTRACE_DETACH, pid, signal.SIGSTOP)
         elif seen.si_status == signal.SIGTRAP:  # it has become the tool
-            _trace(_PTRACE_SETOPTIONS, pid, _PTRACE_O_TRACECLONE | _PTRACE_O_EXITKILL)
-            _trace(_PTRACE_CONT, pid, 0)
+            _trace(_PTRACE_SETOPTIONS, pid, standstill.options | _PTRACE_O_EXITKILL)
+            _trace(standstill.going_on, pid, 0)
+        elif seen.si_status == _AT_SYSTEM_CALL:
+            if _makes_internet_socket(pid):
+                os.kill(pid, signal.SIGSTOP)  # it stops when it comes back from the call
+                _trace(_PTRACE_DETACH, pid, 0)
+            else:
+                _trace(standstill.going_on, pid, 0)
         else:
-            _trace(_PTRACE_CONT, pid, seen.si_status)
+            _trace(standstill.going_on, pid, seen.si_status)
+
+
+def _makes_internet_socket(pid: int) -> bool:
+    """Tell whether a process that stands at a system call is about to make such a socket."""
+    info = ctypes.create_string_buffer(_SYSTEM_CALL.size)
+    size = ctypes.c_void_p(_SYSTEM_CALL.size)
+    _LIBC.ptrace(_PTRACE_GET_SYSCALL_INFO, pid, size, ctypes.addressof(info))
+    stop, number, family = _SYSTEM_CALL.unpack(info.raw)
+    entered = stop == _PTRACE_SYSCALL_INFO_ENTRY
+    return entered and number == _SOCKET_CALL.get(platform.machine()) and family in _INTERNET
 
 
 def _let_go_stopped(pid: int) -> None:

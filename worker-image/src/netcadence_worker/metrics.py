@@ -107,6 +107,12 @@ _CATALOGUE = (
     Metric("response_size", "bytes", _NEUTRAL, 0, _MANY, "Response size"),
     # Of a pair beside its counterpart on the host network; noise can make it negative.
     Metric("overlay_cost", "%", _LOWER, -1e6, 100, "Overlay cost"),
+    # The connections as the sender's kernel sees them.
+    Metric("tcp_retransmits", "segments", _LOWER, 0, _MANY, "Segments sent again"),
+    Metric("tcp_rtt_avg", "ms", _LOWER, 0, _DAY_S * 1000, "TCP round trip, mean"),
+    Metric("tcp_rtt_min", "ms", _LOWER, 0, _DAY_S * 1000, "TCP round trip, least"),
+    Metric("tcp_rtt_max", "ms", _LOWER, 0, _DAY_S * 1000, "TCP round trip, most"),
+    Metric("congestion_window", "KBytes", _NEUTRAL, 0, _MANY, "Congestion window, mean"),
     # Of the time in which all pairs of a round were sending.
     Metric("common_window", "s", _NEUTRAL, 0, _DAY_S, "Time in which all pairs sent"),
     Metric("throughput_common", "KBytes/s", _HIGHER, 0, 10 * _TERABIT_KBYTES, "Throughput while all sent"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
@@ -14,6 +14,7 @@ from netcadence_worker.job import (
     readable_output,
     tool_version,
 )
+from netcadence_worker.listening import is_listened_at
 from netcadence_worker.path_check import await_client
 from netcadence_worker.usage import between, look, own_s
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from netcadence_worker.situation import Situation
     from netcadence_worker.tool import RunningTool
     from netcadence_worker.tools import ServerProcess
+
+#: Seconds between two looks at whether a tool listens that does not say so itself.
+_LOOK_AGAIN_S: Final = 0.005
 
 
 def take_server_part(job: Job) -> None:
@@ -43,9 +47,9 @@ def _serve_with(process: ServerProcess, job: Job) -> None:
     version = tool_version(spec.tool)
     for path in job.paths_to(job.listener):
         await_client(path, bell, job.arm_until + PEER_SLACK_S)
-    with job.tool(process.argv, ready_text=process.listening) as tool:
+    with job.tool(process.argv, ready_text=process.listening, kept_bytes=process.kept_bytes) as tool:
         tool.start()
-        _await_listening(job, tool)
+        _await_listening(job, tool, is_silent=process.listening is None)
         job.report.armed(version, job.read_clock())
         start = job.await_start(tool)
         job.report_running(start, tool)
@@ -58,9 +62,17 @@ def _serve_with(process: ServerProcess, job: Job) -> None:
     job.report.succeeded(measurement, worker_delay_s=_worker_delay_s(job.situation))
 
 
-def _await_listening(job: Job, tool: RunningTool) -> None:
-    until = job.arm_until + PEER_SLACK_S
-    if not job.situation.bell.wait(until, condition=lambda: tool.ready or tool.ended):
+def _await_listening(job: Job, tool: RunningTool, *, is_silent: bool) -> None:
+    until, bell = job.arm_until + PEER_SLACK_S, job.situation.bell
+
+    def settled() -> bool:
+        listens = is_listened_at(job.spec.server_pod_ip, job.spec.port) if is_silent else tool.ready
+        return listens or tool.ended
+
+    while not settled() and time.monotonic() < until:
+        look_again = min(until, time.monotonic() + _LOOK_AGAIN_S) if is_silent else until
+        bell.wait(look_again, condition=settled)
+    if not settled():
         raise FailureError(Reason.TOOL_TIMEOUT, f"{_at(job)} does not listen: {tool.last_lines()}")
     if tool.ended:
         raise FailureError(Reason.TOOL_FAILED, f"{_at(job)} cannot listen: {tool.last_lines()}")

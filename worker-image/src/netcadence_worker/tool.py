@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from netcadence_worker.capture import Capture
+from netcadence_worker.capture import KEPT_BYTES, Capture
 from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
-from netcadence_worker.launch import Launch, launch
+from netcadence_worker.launch import Launch, Standstill, launch
 from netcadence_worker.parsing import ToolOutput
 from netcadence_worker.turns import at_once, take_ordinary
 from netcadence_worker.usage import Look, between, look, process_s
@@ -54,16 +54,18 @@ class RunningTool:
         *,
         changed: Callable[[], None] = lambda: None,
         ready_text: bytes | None = None,
-        to_first_thread: bool = False,
+        standstill: Standstill = Standstill.FIRST_INSTRUCTION,
         files: Mapping[str, str] | None = None,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         """Make the process; it stands still until `start`.
 
         Args:
             changed: Called from another thread when the tool is ready and when it has ended.
             ready_text: What it prints on stdout once it is ready.
-            to_first_thread: Let it come to life, and stand still where it makes its first thread.
+            standstill: How far it comes to life before.
             files: What its home has to hold, by path within it; the home is its own and goes with it.
+            kept_bytes: Of each stream, from its beginning, and as many from its end.
 
         Raises:
             FailureError: ToolMissing.
@@ -81,13 +83,13 @@ class RunningTool:
         self._changed = changed
         self._lock = threading.Lock()
         self._ready_text = ready_text
-        self._captures = (Capture(), Capture())
+        self._captures = (Capture(kept_bytes), Capture(kept_bytes))
         self._quiet_until = 0.0
         self._ended = threading.Event()
         self._home = tempfile.TemporaryDirectory(prefix="netcadence-")
         _furnish(Path(self._home.name), files or {})
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": self._home.name}
-        self._launch: Launch = launch(executable, self.argv, environment, to_first_thread=to_first_thread)
+        self._launch: Launch = launch(executable, self.argv, environment, standstill=standstill)
         threading.Thread(target=self._mind, name=f"{argv[0]} output", daemon=True).start()
 
     def start(self, at: float = 0.0) -> None:

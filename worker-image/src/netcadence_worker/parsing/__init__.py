@@ -4,9 +4,10 @@ Here belongs everything that knows how a tool words its output, in every support
 deadlines and reporting do not: a parser takes text and returns a `Measurement` or raises `UnusableOutput`.
 """
 
-from netcadence_worker.parsing import fortio, iperf2, siege
+from netcadence_worker.parsing import fortio, iperf2, iperf3, siege
 from netcadence_worker.parsing.fortio import read_fortio
 from netcadence_worker.parsing.iperf2 import check_client, read_tcp_server, read_udp_server
+from netcadence_worker.parsing.iperf3 import check_iperf3_server, read_iperf3
 from netcadence_worker.parsing.output import Measurement, ToolOutput, UnusableOutput
 from netcadence_worker.parsing.siege import read_siege
 
@@ -15,9 +16,12 @@ __all__ = [
     "ToolOutput",
     "UnusableOutput",
     "check_client",
+    "check_iperf3_server",
     "fortio",
     "iperf2",
+    "iperf3",
     "read_fortio",
+    "read_iperf3",
     "read_siege",
     "read_tcp_server",
     "read_udp_server",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from netcadence_worker.capture import KEPT_BYTES
+from netcadence_worker.launch import Standstill
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,15 +23,16 @@ class ClientProcess:
 
     Attributes:
         argv: Always an argument list, never a shell.
-        to_first_thread: Whether it comes to life while arming and stands still where it makes its first
-            thread, for it has touched no socket and no clock by then. Otherwise it stands before its first
-            instruction.
+        standstill: How far it comes to life while arming: as far as it can get before it touches the network
+            and looks at a clock.
         files: What its home has to hold, by path within it.
+        kept_bytes: Of each of its streams, from the beginning, and as many from the end.
     """
 
     argv: tuple[str, ...]
-    to_first_thread: bool = False
+    standstill: Standstill = Standstill.FIRST_INSTRUCTION
     files: Mapping[str, str] = field(default_factory=dict)
+    kept_bytes: int = KEPT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +41,16 @@ class ServerProcess:
 
     Attributes:
         argv: Always an argument list, never a shell.
-        listening: What it prints on stdout once it listens.
+        listening: What it prints on stdout once it listens. None if it says nothing: then the kernel is asked
+            whether a TCP socket listens at the server's address and port.
         grace_s: Seconds that it may go on after its client has ended; then it is ended by us.
+        kept_bytes: Of each of its streams, from the beginning, and as many from the end.
     """
 
     argv: tuple[str, ...]
-    listening: bytes
+    listening: bytes | None
     grace_s: float
+    kept_bytes: int = KEPT_BYTES
 
 
 class Driver(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import IperfOptions, Protocol, Tool
+from netcadence_worker.launch import Standstill
 from netcadence_worker.parsing import check_client, iperf2, read_tcp_server, read_udp_server
 from netcadence_worker.path_check import Knock
 from netcadence_worker.tools.driver import ClientProcess, ServerProcess
@@ -37,7 +38,7 @@ class Iperf2:
         bind = ("-B", destination.source) if destination.source else ()
         common = _common(spec, destination.port, is_ipv6=destination.is_ipv6)
         argv = ("iperf", "-c", destination.address, "-t", str(spec.duration), *common, *rate, *bind)
-        return ClientProcess(argv, to_first_thread=True)
+        return ClientProcess(argv, standstill=Standstill.FIRST_THREAD)
 
     def server(self, spec: RequestSpec) -> ServerProcess:
         """Build the receiving iperf, which serves this request's streams and then ends."""

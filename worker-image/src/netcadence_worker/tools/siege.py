@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import SiegeOptions, Tool
 from netcadence_worker.http_server import HTTP_PATH
+from netcadence_worker.launch import Standstill
 from netcadence_worker.parsing import read_siege, siege
 from netcadence_worker.path_check import Knock
 from netcadence_worker.tools.driver import ClientProcess
@@ -58,7 +59,9 @@ class Siege:
         pace = f"-d{delay_s:.3f}" if delay_s >= _LEAST_DELAY_S else "-b"
         url = f"http://{destination.authority}{HTTP_PATH}"
         argv = ("siege", url, pace, f"-t{_asked_s(spec)}S", f"-c{spec.number_of_clients}")
-        return ClientProcess(argv, to_first_thread=True, files={".siege/siege.conf": _CONFIGURATION})
+        return ClientProcess(
+            argv, standstill=Standstill.FIRST_THREAD, files={".siege/siege.conf": _CONFIGURATION}
+        )
 
     def server(self, spec: RequestSpec) -> None:  # noqa: ARG002 - the interface's
         return None
