@@ -1,4 +1,4 @@
-"""What a cluster's Services amount to on the wire, and how nft says it; no I/O.
+"""What a cluster's Services amount to on the wire, as rules of a pod or a node; no I/O.
 
 A pod's traffic leaves its namespace translated already, as if each pod had a kube-proxy of its own; what
 comes from outside of the cluster is translated where it arrives, in the namespace of a node. A namespace
@@ -8,15 +8,14 @@ whose cluster has no Services gets no rules, and so no connection tracking that 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
-TABLE: Final = "netcadence-services"
 #: Marks, within a node, packets that are to come back the way they went.
-_MASQUERADE: Final = 0x4000
-_OWN: Final = {4: "127.0.0.1", 6: "::1"}
-_FAMILIES: Final = {4: ("ip", "ipv4_addr"), 6: ("ip6", "ipv6_addr")}
+MASQUERADE: Final = 0x4000
+FAMILIES: Final = {4: "ip", 6: "ip6"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,22 @@ class Forward:
     sticky: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one namespace is to do in one IP family.
+
+    Attributes:
+        chains: Chains of one rule each, by name.
+        elements: What sets and maps hold, as the set's name and the element.
+    """
+
+    chains: Mapping[str, str]
+    elements: frozenset[tuple[str, str]]
+
+    def __bool__(self) -> bool:
+        return bool(self.elements)
+
+
 def announcers(forwards: Iterable[Forward], nodes: Sequence[str]) -> dict[str, str]:
     """Return for each load balancer's address the node that answers there, among those that are ready.
 
@@ -74,109 +89,55 @@ def announcers(forwards: Iterable[Forward], nodes: Sequence[str]) -> dict[str, s
     return found
 
 
-def pod_script(forwards: Iterable[Forward], versions: Iterable[int], node: str) -> str:
-    """Return the nft commands for a pod on a node of a cluster with these IP versions."""
-    own = _by_version(forwards, versions)
-    return _script({version: _pod_table(version, each, node) for version, each in own.items()})
+def pod_rules(forwards: Iterable[Forward], version: int, node: str) -> Rules:
+    """Return the rules for a pod on a node."""
+    chains: dict[str, str] = {}
+    elements: set[tuple[str, str]] = set()
+    for forward in forwards:
+        if forward.version != version:
+            continue
+        elements.add(("addresses", forward.address))
+        if backends := _backends(forward, node, local=forward.internal_local):
+            name = _name("to", forward)
+            chains[name] = _translation(forward, backends)
+            elements.add(
+                ("internal", f"{forward.address} . {forward.protocol} . {forward.port} : goto {name}")
+            )
+    return Rules(chains, frozenset(elements))
 
 
-def node_script(
-    forwards: Iterable[Forward], versions: Iterable[int], node: str, addresses: Sequence[str]
-) -> str:
-    """Return the nft commands for a node that has these addresses."""
-    own = _by_version(forwards, versions)
-    return _script({version: _node_table(version, each, node, addresses) for version, each in own.items()})
-
-
-def _by_version(forwards: Iterable[Forward], versions: Iterable[int]) -> dict[int, list[Forward]]:
-    listed = list(forwards)
-    return {version: [each for each in listed if each.version == version] for version in versions}
-
-
-def _script(tables: Mapping[int, str]) -> str:
-    """Replace all there was: what is added first can be deleted, whether it was there or not."""
-    script = ""
-    for version, table in tables.items():
-        family, _ = _FAMILIES[version]
-        script += f"add table {family} {TABLE}\ndelete table {family} {TABLE}\n{table}"
-    return script
-
-
-def _pod_table(version: int, forwards: Sequence[Forward], node: str) -> str:
-    if not forwards:
-        return ""
-    family, _ = _FAMILIES[version]
-    lines = list(_internal_lines(version, forwards, node))
-    lines.append("chain output { type nat hook output priority -100; jump internal; jump turn; }")
-    return _table(family, lines)
-
-
-def _node_table(version: int, forwards: Sequence[Forward], node: str, addresses: Sequence[str]) -> str:
-    if not forwards:
-        return ""
-    family, kind = _FAMILIES[version]
-    own = [address for address in addresses if (":" in address) == (version == 6)]  # noqa: PLR2004 - IPv6
-    lines = list(_internal_lines(version, forwards, node))
-    entries = []
-    for index, forward in enumerate(forwards):
+def node_rules(forwards: Sequence[Forward], version: int, node: str, addresses: Sequence[str]) -> Rules:
+    """Return the rules for a node that has these addresses."""
+    inner = pod_rules(forwards, version, node)
+    chains, elements = dict(inner.chains), set(inner.elements)
+    own = [address for address in addresses if ip_address(address).version == version]
+    for forward in forwards:
+        if forward.version != version:
+            continue
         places = [(address, forward.port) for address in forward.external]
         places += [(address, forward.node_port) for address in own if forward.node_port]
         backends = _backends(forward, node, local=forward.external_local)
         if not places or not backends:
             continue
-        lines.append(
-            f"chain from-outside-{index} {{ meta mark set meta mark or {_MASQUERADE}; "
-            f"{_translation(family, forward, backends)}; }}"
-        )
-        entries += [
-            f"{address} . {forward.protocol} . {port} : goto from-outside-{index}" for address, port in places
-        ]
-    lines.append(_map("external", kind, entries))
-    lines.append(f"chain external {{ {family} daddr . meta l4proto . th dport vmap @external; }}")
-    lines.append(
-        "chain output { type nat hook output priority -100; jump internal; jump turn; jump external; }"
-    )
-    lines.append("chain prerouting { type nat hook prerouting priority -100; jump external; }")
-    lines.append(
-        "chain postrouting { type nat hook postrouting priority 100; "
-        f"meta mark and {_MASQUERADE} == {_MASQUERADE} masquerade; }}"
-    )
-    return _table(family, lines)
+        name = _name("from-outside", forward)
+        # All pods are of one subnet: without masquerade the answer would not come back this way.
+        chains[name] = f"meta mark set meta mark or {MASQUERADE}; {_translation(forward, backends)}"
+        elements |= {
+            ("external", f"{address} . {forward.protocol} . {port} : goto {name}") for address, port in places
+        }
+    return Rules(chains, frozenset(elements))
 
 
-def _internal_lines(version: int, forwards: Sequence[Forward], node: str) -> Iterator[str]:
-    """Yield what translates the Services' own addresses, and refuses what cannot be translated."""
-    family, kind = _FAMILIES[version]
-    addresses = ", ".join(dict.fromkeys(forward.address for forward in forwards))
-    yield f"set addresses {{ type {kind}; elements = {{ {addresses} }}; }}"
-    entries = []
-    for index, forward in enumerate(forwards):
-        if backends := _backends(forward, node, local=forward.internal_local):
-            yield f"chain to-{index} {{ {_translation(family, forward, backends)}; }}"
-            entries.append(f"{forward.address} . {forward.protocol} . {forward.port} : goto to-{index}")
-    yield _map("internal", kind, entries)
-    yield f"chain internal {{ {family} daddr . meta l4proto . th dport vmap @internal; }}"
-    # What is not translated has no backend, or no such port. It is turned round first: a datagram that is
-    # refused on its way out fails as not permitted, and as refused only on its way in.
-    yield f"chain turn {{ {family} daddr @addresses redirect; }}"
-    turned = f"{family} daddr {_OWN[version]} ct direction original ct original {family} daddr @addresses"
-    yield f"chain refuse {{ type filter hook input priority 0; {turned} reject; }}"
+def _name(prefix: str, forward: Forward) -> str:
+    return f"{prefix}-{forward.protocol}-{forward.address.replace(':', '-')}-{forward.port}"
 
 
 def _backends(forward: Forward, node: str, *, local: bool) -> list[Backend]:
     return [each for each in forward.backends if not local or each.node == node]
 
 
-def _translation(family: str, forward: Forward, backends: Sequence[Backend]) -> str:
+def _translation(forward: Forward, backends: Sequence[Backend]) -> str:
+    family = FAMILIES[forward.version]
     chosen = f"jhash {family} saddr" if forward.sticky else "numgen random"
     ends = ", ".join(f"{index} : {each.address} . {each.port}" for index, each in enumerate(backends))
     return f"meta l4proto {forward.protocol} dnat {family} to {chosen} mod {len(backends)} map {{ {ends} }}"
-
-
-def _map(name: str, kind: str, entries: Sequence[str]) -> str:
-    elements = f"elements = {{ {', '.join(entries)} }};" if entries else ""
-    return f"map {name} {{ type {kind} . inet_proto . inet_service : verdict; {elements} }}"
-
-
-def _table(family: str, lines: Iterable[str]) -> str:
-    return f"table {family} {TABLE} {{\n" + "".join(f"{line}\n" for line in lines) + "}\n"

@@ -188,8 +188,6 @@ class NamespaceNetwork:
 
     async def close(self) -> None:
         """Remove everything; whatever still runs inside has to be ended before."""
-        if self._translation:
-            self._translation.close()
         await asyncio.to_thread(remove_leftovers, self._slot)
 
     async def attach(self, node: str) -> Attachment:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.network import nftables
-from netcadence.embedded.network.forwards import Backend, Forward, node_script, pod_script
+from netcadence.embedded.network.forwards import Backend, Forward, Rules, node_rules, pod_rules
+from netcadence.embedded.network.service_table import script, whole
 
-#: The kernel spends most of a change on waiting until nobody uses the old rules: many go side by side.
-_AT_ONCE: Final = 16
+#: Threads that set rules, each in many namespaces: changing threads for each takes longer than the change.
+_THREADS: Final = 4
 
 _log = logging.getLogger("netcadence.embedded")
+
+
+#: The rules of a namespace by IP version.
+_State = dict[int, Rules]
+_NOTHING: Final = Rules({}, frozenset())
 
 
 @dataclass(slots=True)
@@ -31,8 +37,25 @@ class _Place:
     node: str
     path: Path
     addresses: tuple[str, ...] = ()
-    told: str = ""
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    told: _State = field(default_factory=dict)
+
+    def tell(self, wanted: _State) -> None:
+        """Set rules, by what is different; as a whole if the namespace is not as it was left.
+
+        Raises:
+            EmbeddedClusterError: They were refused.
+            OSError: The namespace is gone.
+        """
+        node = bool(self.addresses)
+        known = self.told.get
+        change = "".join(
+            script(each, known(each, _NOTHING), rules, node=node) for each, rules in wanted.items()
+        )
+        try:
+            nftables.run(self.path, change)
+        except EmbeddedClusterError:
+            nftables.run(self.path, "".join(whole(each, rules, node=node) for each, rules in wanted.items()))
+        self.told = wanted
 
 
 class Translation:
@@ -42,8 +65,8 @@ class Translation:
         """Begin without Services, on a network of these IP versions."""
         self._versions = versions
         self._forwards: tuple[Forward, ...] = ()
+        self._states: dict[tuple[str, bool], _State] = {}
         self._places: dict[Path, _Place] = {}
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="nftables")
 
     async def add_node(self, node: str, path: Path, addresses: tuple[str, ...]) -> None:
         """Take up a node's namespace.
@@ -66,51 +89,59 @@ class Translation:
         self._places.pop(path, None)
 
     async def set(self, forwards: Sequence[Forward]) -> None:
-        """Serve these from now on, in all namespaces."""
+        """Serve these from now on, in all namespaces; one call at a time."""
         self._forwards = tuple(forwards)
-        results = await asyncio.gather(
-            *(self._tell(place) for place in list(self._places.values())), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                _log.error("services are not served everywhere: %s", result)
-
-    def close(self) -> None:
-        self._threads.shutdown()
+        self._states.clear()
+        began = time.monotonic()
+        due = [
+            (place, wanted)
+            for place in self._places.values()
+            if (wanted := self._wanted(place)) != place.told
+        ]
+        parts = [due[start::_THREADS] for start in range(_THREADS)]
+        failures = await asyncio.gather(*(asyncio.to_thread(_tell, part) for part in parts if part))
+        for place, failure in ((place, failure) for part in failures for place, failure in part):
+            if place.path in self._places:  # else the pod went meanwhile
+                _log.error("services are not served in %s: %s", place.path.name, failure)
+        took_ms = (time.monotonic() - began) * 1000
+        _log.info("services: rules of %d namespaces set in %.0f ms", len(due), took_ms)
 
     async def _add(self, place: _Place) -> None:
+        # It joins the others in the same breath in which it turns out to know what they know.
+        while (wanted := self._wanted(place)) != place.told:
+            for _, failure in await asyncio.to_thread(_tell, [(place, wanted)]):
+                raise EmbeddedClusterError(f"services cannot be served in {place.path.name}: {failure}")
         self._places[place.path] = place
-        try:
-            await self._tell(place)
-        except EmbeddedClusterError:
-            self.remove(place.path)
-            raise
 
-    async def _tell(self, place: _Place) -> None:
-        async with place.turn:  # and with what holds now, however long the turn took to come
-            script = self._script(place)
-            if script == place.told:
-                return
-            try:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._threads, nftables.run, place.path, script)
-            except OSError:
-                if place.path in self._places:  # else the pod went meanwhile
-                    raise
-            place.told = script
-
-    def _script(self, place: _Place) -> str:
+    def _wanted(self, place: _Place) -> _State:
         if not self._forwards and not place.told:
-            return ""
-        if place.addresses:
-            return node_script(self._forwards, self._versions, place.node, place.addresses)
-        return pod_script(self._forwards, self._versions, place.node)
+            return {}
+        key = place.node, bool(place.addresses)
+        if key not in self._states:
+            self._states[key] = {
+                version: (
+                    node_rules(self._forwards, version, place.node, place.addresses)
+                    if place.addresses
+                    else pod_rules(self._forwards, version, place.node)
+                )
+                for version in self._versions
+            }
+        return self._states[key]
+
+
+def _tell(due: Sequence[tuple[_Place, _State]]) -> list[tuple[_Place, Exception]]:
+    """Tell places what they are to do; return those that could not be told, and why."""
+    failures: list[tuple[_Place, Exception]] = []
+    for place, wanted in due:
+        try:
+            place.tell(wanted)
+        except (EmbeddedClusterError, OSError) as error:
+            failures.append((place, error))
+    return failures
 
 
 def refusal_of_translation(path: Path, versions: tuple[int, ...]) -> str:
     """Try in a namespace whether Services can be served; return why not, or an empty text."""
-    if missing := nftables.missing_for_nftables():
-        return missing
     trial = [
         Forward(
             version=version,
@@ -125,9 +156,8 @@ def refusal_of_translation(path: Path, versions: tuple[int, ...]) -> str:
         if version in versions
         for protocol in ("tcp", "udp")
     ]
-    try:
-        nftables.run(path, node_script(trial, versions, "", [each.address for each in trial[::2]]))
-        nftables.run(path, node_script((), versions, "", ()))
-    except (EmbeddedClusterError, OSError) as error:
-        return str(error)
-    return ""
+    own = [each.address for each in trial[::2]]
+    rules = {version: node_rules(trial, version, "", own) for version in versions}
+    serving = "".join(whole(version, each, node=True) for version, each in rules.items())
+    cleared = "".join(whole(version, _NOTHING, node=True) for version in versions)
+    return nftables.refusal(path, serving) or nftables.refusal(path, cleared)
