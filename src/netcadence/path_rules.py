@@ -9,7 +9,7 @@ from netcadence import document
 from netcadence.pairing import Placement
 from netcadence.schedule import Shape
 from netcadence.traffic_path import IPFamily, TrafficPath
-from netcadence_worker.contract import MOST_REQUESTS
+from netcadence_worker.contract import MOST_REQUESTS, Protocol, Tool
 
 if TYPE_CHECKING:
     from netcadence.scenario import Scenario
@@ -19,6 +19,8 @@ _Rule = tuple[str, object, bool, str]
 
 #: A load balancer for each node, and one server for all of them, make no mesh.
 _OF_RATIOS: Final = (TrafficPath.LOAD_BALANCER, TrafficPath.EXTERNAL)
+#: Their Services have the port of the scenario's protocol, and no other.
+_OF_ONE_TRANSPORT: Final = (TrafficPath.CLUSTER_IP, TrafficPath.NODE_PORT, TrafficPath.LOAD_BALANCER)
 _WITHOUT_POD_NETWORK: Final = (TrafficPath.HOST_NETWORK, TrafficPath.EXTERNAL)
 _CROSSING: Final = (Placement.CROSS_NODE, Placement.CROSS_ZONE)
 
@@ -37,6 +39,14 @@ def require_fitting(scenario: Scenario) -> None:
         apart = scenario.placement is not Placement.SAME_NODE
         rule = ("placement", scenario.placement.value, apart, "cross-node, cross-zone, any")
         _hold([rule], "puts two pods on the ports of one node; allowed with path host-network")
+    if scenario.protocol is Protocol.UDP and scenario.tool is Tool.IPERF3:
+        rule = (
+            "path",
+            scenario.path.value,
+            scenario.path not in _OF_ONE_TRANSPORT,
+            _ways_but(_OF_ONE_TRANSPORT),
+        )
+        _hold([rule], "leads UDP alone, and iperf3 needs TCP beside it; allowed, unless with tool iperf")
     if scenario.external:
         inside = "is about a server inside of the cluster; allowed with path external"
         _hold(_of_one_server(scenario), inside)

@@ -103,6 +103,7 @@ RUN = {
     "reference": {"podName": "worker-a", "podIP": "198.18.0.2"},
     "starts": [{"round": 0, "at": "2026-01-31T12:00:01.000000Z"}],
 }
+BOUNCES = {**SPEC, "protocol": "TCP", "options": {"iperf": {"length": 100, "bounceback": 10, "mss": 1000}}}
 IPERF3 = {
     **SPEC,
     "protocol": "TCP",
@@ -125,6 +126,7 @@ FORTIO = {
     },
 }
 MODELS = {
+    "bounces": (RequestSpec, "networktestrequests", "spec", BOUNCES),
     "iperf3": (RequestSpec, "networktestrequests", "spec", IPERF3),
     "fortio": (RequestSpec, "networktestrequests", "spec", FORTIO),
     "spec": (RequestSpec, "networktestrequests", "spec", SPEC),
@@ -347,6 +349,11 @@ def test_a_result_carries_the_catalogue_s_unit():
         ({"protocol": "TCP", "tool": "siege"}, "tool siege cannot make TCP traffic"),
         ({"options": {"siege": {"delay": 1}}}, "options.siege"),
         ({"options": {"fortio": {"qps": 100}}}, "options.fortio"),
+        ({"options": {"iperf": {"fullDuplex": True}}}, "options.iperf.full_duplex is for TCP"),
+        (
+            {"protocol": "TCP", "options": {"iperf": {"bounceback": 10, "fullDuplex": True}}},
+            "options.iperf.bounceback is a test of its own",
+        ),
         ({"options": {"iperf3": {}}}, "options.iperf3 are given, but the tool is iperf"),
         ({"tool": "iperf3", "options": {"iperf3": {"mss": 1000}}}, "options.iperf3.mss is for TCP"),
         ({"tool": "iperf3", "options": {"iperf3": {"length": 65_508}}}, "options.iperf3.length is more than"),

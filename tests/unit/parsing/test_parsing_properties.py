@@ -14,13 +14,22 @@ from netcadence_worker.parsing import (
     ToolOutput,
     UnusableOutput,
     check_client,
+    read_round_trips,
     read_siege,
     read_tcp_server,
+    read_tcp_way_back,
     read_udp_server,
 )
 
 ROOT = Path(__file__).parents[2] / "data" / "tool-output"
-READERS = (read_tcp_server, read_udp_server, read_siege, check_client)
+READERS = (
+    read_tcp_server,
+    read_udp_server,
+    read_tcp_way_back,
+    functools.partial(read_round_trips, size=100),
+    read_siege,
+    check_client,
+)
 UDP_HEADER = "[ ID] Interval Transfer Bandwidth Jitter Lost/Total Latency avg/min/max/stdev PPS\n"
 
 

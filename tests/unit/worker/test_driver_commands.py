@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netcadence_worker.contract import RequestSpec
+from netcadence_worker.contract import RequestSpec, Role
 from netcadence_worker.destination import Destination
 from netcadence_worker.path_check import Knock
 from netcadence_worker.tools import DRIVERS
@@ -59,6 +59,16 @@ def test_ipv6_pair():
     six = spec(serverPodIP="fd00::2")
     assert "-V" in server(six)
     assert "-V" in client(six, Destination("fd00::2", 5001))
+
+
+def test_two_ways_and_round_trips_are_asked_of_the_client_alone():
+    """Its server is told by the client, and refuses the options."""
+    duplex = spec(options={"iperf": {"mss": 900, "fullDuplex": True}})
+    assert " ".join(client(duplex, AT_SERVER)).endswith("-P 1 -M 900 --full-duplex")
+    bounces = spec(options={"iperf": {"bounceback": 50, "length": 200}})
+    assert " ".join(client(bounces, AT_SERVER)).endswith("-P 1 -l 200 --bounceback=50")
+    assert [server(asked)[-2:] for asked in (duplex, bounces)] == [("-B", "198.18.0.2")] * 2
+    assert (duplex.reporter, bounces.reporter) == (Role.SERVER, Role.CLIENT)
 
 
 def test_iperf3_pair():

@@ -40,6 +40,11 @@ NATIVE = {
     "armTimeout": 10,
     "options": {"iperf": IPERF},
 }
+DUPLEX = NATIVE | {
+    "protocol": "TCP",
+    "options": {"iperf": {"mss": 1000, "fullDuplex": True, "bounceback": None}},
+}
+BOUNCES = NATIVE | {"protocol": "TCP", "options": {"iperf": {"length": 100, "bounceback": 10}}}
 IPERF3 = NATIVE | {
     "tool": "iperf3",
     "protocol": "TCP",
@@ -82,7 +87,8 @@ NUMBER, ADDRESS = r"[0-9]{1,13}", r"[0-9a-fA-F:.]{2,45}"
 LINES = {
     Tool.IPERF: re.compile(
         rf"iperf\|(-s|-c\|{ADDRESS}\|-t\|{NUMBER})\|-e\|-f\|K\|-i\|1\|-p\|{NUMBER}\|-P\|{NUMBER}(\|-u)?(\|-V)?"
-        rf"(\|-l\|{NUMBER})?(\|-w\|{NUMBER})?(\|-b\|{NUMBER})?(\|-B\|{ADDRESS})?"
+        rf"(\|-l\|{NUMBER})?(\|-w\|{NUMBER})?(\|-b\|{NUMBER})?(\|-M\|{NUMBER})?(\|--full-duplex)?"
+        rf"(\|--bounceback={NUMBER})?(\|-B\|{ADDRESS})?"
     ),
     Tool.IPERF3: re.compile(
         rf"iperf3\|(-s\|-1\|-J\|-i\|{NUMBER}\|-p\|{NUMBER}|-c\|{ADDRESS}\|-p\|{NUMBER}\|-J\|--get-server-output"
@@ -148,7 +154,9 @@ def require_harmless(request):
 
 
 @given(data=st.data())
-@pytest.mark.parametrize("whole", [NATIVE, IPERF3, HTTP], ids=["iperf", "iperf3", "siege"])
+@pytest.mark.parametrize(
+    "whole", [NATIVE, DUPLEX, BOUNCES, IPERF3, HTTP], ids=["udp", "duplex", "bounces", "iperf3", "siege"]
+)
 def test_a_request_is_refused_or_becomes_exactly_the_arguments_it_should(whole, data):
     """Each value is one argument in its own place, however the request was meant."""
     spec = put(whole, data.draw(st.sampled_from(list(places(whole)))), data.draw(VALUES))

@@ -58,6 +58,13 @@ def test_other_side_writes_only_its_own_key(report, sent):
     assert [status["client"]["phase"] for status in sent] == ["Armed", "Running", "Succeeded"]
 
 
+def test_other_side_keeps_its_figures_under_its_own_key(report, sent):
+    """What the client alone knows of two-way traffic is for the server's worker to add."""
+    report(Role.CLIENT).succeeded(MEASUREMENT)
+    assert set(sent[0]) == {"client"}
+    assert [each["metric"] for each in sent[0]["client"]["results"]] == ["transferred", "throughput"]
+
+
 def test_steps_keep_what_was_said_before(report, sent):
     """The last report holds all of a side's instants."""
     client = report(Role.CLIENT, Role.CLIENT)

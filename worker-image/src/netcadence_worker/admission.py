@@ -86,8 +86,14 @@ def _reporter(content: Any) -> Role | None:
         return None
     protocol, tool = content.get("protocol"), content.get("tool")
     if protocol in tuple(Protocol) and tool in tuple(Tool):
-        return reporting_role(Protocol(protocol), Tool(tool))
+        return reporting_role(Protocol(protocol), Tool(tool), bounces=_bounces(content))
     return None
+
+
+def _bounces(content: Object) -> bool:
+    options = content.get("options")
+    of_iperf = options.get("iperf") if isinstance(options, dict) else None
+    return isinstance(of_iperf, dict) and of_iperf.get("bounceback") is not None
 
 
 def _phase_before(request: Object, role: Role) -> Phase:

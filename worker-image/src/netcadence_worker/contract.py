@@ -198,9 +198,13 @@ class Mark(enum.StrEnum):
     RATE_MISSED = "RateMissed"
 
 
-def reporting_role(protocol: Protocol, tool: Tool) -> Role:
-    """Return which side's worker reports the figures: of iperf 2 the receiver, else the one who asks."""
-    receives = protocol in (Protocol.TCP, Protocol.UDP) and tool is Tool.IPERF
+def reporting_role(protocol: Protocol, tool: Tool, *, bounces: bool = False) -> Role:
+    """Return which side's worker reports the figures: of iperf 2 the receiver, else the one who asks.
+
+    Args:
+        bounces: Whether round trips are asked for, which the one who asks measures.
+    """
+    receives = protocol in (Protocol.TCP, Protocol.UDP) and tool is Tool.IPERF and not bounces
     return Role.SERVER if receives else Role.CLIENT
 
 
@@ -273,6 +277,22 @@ class IperfOptions(Strict):
     length: Annotated[int, Field(ge=64, le=1_048_576)] | None = None
     #: Socket buffer in bytes.
     window: Annotated[int, Field(ge=1_024, le=1_073_741_824)] | None = None
+    #: Most bytes of a TCP segment.
+    mss: Annotated[int, Field(ge=88, le=9_216)] | None = None
+    #: TCP both ways at the same time, over the same connections.
+    full_duplex: bool = False
+    #: Instead of as much as goes: so many requests a second, each of `length` bytes and answered before the
+    #: next is made, by which the time of a TCP round trip is measured.
+    bounceback: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+    def obstacle(self, protocol: Protocol) -> tuple[str, str] | None:
+        """Return the name of the option that does not fit, and why; None where all do."""
+        given = {"mss": self.mss, "full_duplex": self.full_duplex, "bounceback": self.bounceback}
+        if protocol is Protocol.UDP:
+            return next(((name, "is for TCP; allowed for UDP: none") for name in given if given[name]), None)
+        if self.bounceback and (self.full_duplex or self.bandwidth):
+            return "bounceback", "is a test of its own; allowed beside it: length, window, mss"
+        return None
 
 
 class Iperf3Options(Strict):
@@ -342,6 +362,7 @@ class ToolOptions(Strict):
     def obstacle(self, protocol: Protocol, *, duration_s: int, streams: int) -> tuple[str, str] | None:
         """Return the first option that does not fit, such as `iperf3.mss`, and why; None where all do."""
         found = {
+            Tool.IPERF: self.iperf and self.iperf.obstacle(protocol),
             Tool.IPERF3: self.iperf3 and self.iperf3.obstacle(protocol),
             Tool.FORTIO: self.fortio
             and self.fortio.obstacle(protocol, duration_s=duration_s, connections=streams),
@@ -425,7 +446,8 @@ class RequestSpec(Strict):
     @property
     def reporter(self) -> Role:
         """The side whose worker reports the figures, and the request's own phase and error."""
-        return reporting_role(self.protocol, self.tool)
+        bounces = self.options.iperf is not None and self.options.iperf.bounceback is not None
+        return reporting_role(self.protocol, self.tool, bounces=bounces)
 
 
 _LONGEST_MESSAGE: Final = 4_096
@@ -513,6 +535,27 @@ class RawOutput(Strict):
     truncated: bool = False
 
 
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}")
+    return name
+
+
+MetricName = Annotated[str, Field(max_length=63, pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_known_metric)]
+
+
+class Result(Strict):
+    """One figure in the catalogue's unit."""
+
+    metric: MetricName
+    value: Figure
+    unit: Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9%/]+$")]
+
+    @classmethod
+    def of(cls, metric: str, value: float) -> Self:
+        return cls(metric=metric, value=value, unit=METRICS[metric].unit)
+
+
 class SideStatus(Strict):
     """One worker's own part of the status."""
 
@@ -534,27 +577,8 @@ class SideStatus(Strict):
     usage: ResourceUsage | None = None
     error: ReportedError | None = None
     output: RawOutput | None = None
-
-
-def _known_metric(name: str) -> str:
-    if name not in METRICS:
-        raise ValueError(f"unknown metric {name!r}; known: {', '.join(METRICS)}")
-    return name
-
-
-MetricName = Annotated[str, Field(max_length=63, pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_known_metric)]
-
-
-class Result(Strict):
-    """One figure in the catalogue's unit."""
-
-    metric: MetricName
-    value: Figure
-    unit: Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9%/]+$")]
-
-    @classmethod
-    def of(cls, metric: str, value: float) -> Self:
-        return cls(metric=metric, value=value, unit=METRICS[metric].unit)
+    #: What this side alone can know, where the other one reports: the reporting side adds it to its own.
+    results: Annotated[tuple[Result, ...], Field(max_length=16)] = ()
 
 
 _OfTest = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]

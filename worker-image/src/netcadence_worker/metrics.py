@@ -107,6 +107,15 @@ _CATALOGUE = (
     Metric("response_size", "bytes", _NEUTRAL, 0, _MANY, "Response size"),
     # Of a pair beside its counterpart on the host network; noise can make it negative.
     Metric("overlay_cost", "%", _LOWER, -1e6, 100, "Overlay cost"),
+    # What came back over the same connections at the same time.
+    Metric("transferred_reverse", "KBytes", _NEUTRAL, 0, _MANY, "Transferred, way back"),
+    Metric("throughput_reverse", "KBytes/s", _HIGHER, 0, 10 * _TERABIT_KBYTES, "Throughput, way back"),
+    # Of requests over a TCP connection, each answered before the next is made.
+    Metric("round_trips", "trips", _NEUTRAL, 0, _MANY, "Round trips"),
+    Metric("round_trip_avg", "ms", _LOWER, 0, _DAY_S * 1000, "Round trip, mean"),
+    Metric("round_trip_min", "ms", _LOWER, 0, _DAY_S * 1000, "Round trip, least"),
+    Metric("round_trip_max", "ms", _LOWER, 0, _DAY_S * 1000, "Round trip, most"),
+    Metric("round_trip_stdev", "ms", _LOWER, 0, _DAY_S * 1000, "Round trip, deviation"),
     # The connections as the sender's kernel sees them.
     Metric("tcp_retransmits", "segments", _LOWER, 0, _MANY, "Segments sent again"),
     Metric("tcp_rtt_avg", "ms", _LOWER, 0, _DAY_S * 1000, "TCP round trip, mean"),

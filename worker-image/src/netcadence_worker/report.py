@@ -87,6 +87,8 @@ class Report:
         """Say that this side has done its work, and the reporting side what was measured."""
         self._change(phase=Phase.SUCCEEDED, ended_at=self.side.ended_at or datetime.now(UTC))
         whole = RequestStatus(phase=Phase.SUCCEEDED, worker_delay=worker_delay_s)
+        if measurement is not None and not self._reports:
+            self._change(results=measurement.results)
         if measurement is not None:
             figures = {
                 "results": measurement.results,

@@ -15,11 +15,13 @@ from netcadence_worker.job import (
     tool_version,
 )
 from netcadence_worker.listening import is_listened_at
+from netcadence_worker.parsing import UnusableOutput, joined
 from netcadence_worker.path_check import await_client
 from netcadence_worker.usage import between, look, own_s
 
 if TYPE_CHECKING:
     from netcadence_worker.job import Job, Start
+    from netcadence_worker.parsing import Measurement
     from netcadence_worker.situation import Situation
     from netcadence_worker.tool import RunningTool
     from netcadence_worker.tools import ServerProcess
@@ -58,8 +60,21 @@ def _serve_with(process: ServerProcess, job: Job) -> None:
     bell.wait(time.monotonic() + PEER_SLACK_S, condition=lambda: job.situation.peer.phase.is_final)
     job.read_clock_after()
     with readable_output():
-        measurement = job.driver.read_server(tool.output(), spec)
+        measurement = _with_told(job.driver.read_server(tool.output(), spec), job, tool)
     job.report.succeeded(measurement, worker_delay_s=_worker_delay_s(job.situation))
+
+
+def _with_told(measured: Measurement | None, job: Job, tool: RunningTool) -> Measurement | None:
+    """Add what only the client's side knows, such as what has arrived there on the way back."""
+    told = job.situation.peer.results
+    if measured is None or not told:
+        return measured
+    try:
+        return joined(measured, told)
+    except ValueError as error:
+        raise UnusableOutput(
+            Reason.PARSE_FAILED, f"the two sides disagree: {error}", tool.output()
+        ) from error
 
 
 def _await_listening(job: Job, tool: RunningTool, *, is_silent: bool) -> None:

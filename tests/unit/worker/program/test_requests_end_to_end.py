@@ -99,6 +99,26 @@ def test_a_threadless_tool_starts_on_time_and_says_how_its_connection_fared(api,
     assert status.client.tool.version == status.server.tool.version
 
 
+def test_two_way_traffic_has_both_ways_in_one_result(orchestra):
+    """The server's worker reports what it received, and what the client's told it of the way back."""
+    status = orchestra.run_to_the_end(options={"iperf": {"fullDuplex": True}})
+    assert status.error is None
+    values = {each.metric: each.value for each in status.results}
+    assert values.keys() == {"transferred", "throughput", "transferred_reverse", "throughput_reverse"}
+    assert [each.metric for each in status.client.results] == ["transferred_reverse", "throughput_reverse"]
+    assert len(status.metrics) == 2
+
+
+def test_round_trips_are_reported_by_the_side_that_waits_for_the_answers(orchestra):
+    """Requests go one after another, so many a second."""
+    status = orchestra.run_to_the_end(options={"iperf": {"bounceback": 50}})
+    assert (status.error, status.phase) == (None, Phase.SUCCEEDED)
+    values = {each.metric: each.value for each in status.results}
+    assert values["round_trips"] == pytest.approx(50, abs=1)
+    assert 0 < values["round_trip_min"] <= values["round_trip_avg"] <= values["round_trip_max"]
+    assert status.server.phase is Phase.SUCCEEDED
+
+
 def test_streams_share_a_request(orchestra):
     """Several streams are one result: the server waits for all of them."""
     status = orchestra.run_to_the_end(numberOfClients=4, **UDP)

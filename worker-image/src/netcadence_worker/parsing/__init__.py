@@ -6,9 +6,15 @@ deadlines and reporting do not: a parser takes text and returns a `Measurement` 
 
 from netcadence_worker.parsing import fortio, iperf2, iperf3, siege
 from netcadence_worker.parsing.fortio import read_fortio
-from netcadence_worker.parsing.iperf2 import check_client, read_tcp_server, read_udp_server
+from netcadence_worker.parsing.iperf2 import (
+    check_client,
+    read_round_trips,
+    read_tcp_server,
+    read_tcp_way_back,
+    read_udp_server,
+)
 from netcadence_worker.parsing.iperf3 import check_iperf3_server, read_iperf3
-from netcadence_worker.parsing.output import Measurement, ToolOutput, UnusableOutput
+from netcadence_worker.parsing.output import Measurement, ToolOutput, UnusableOutput, joined
 from netcadence_worker.parsing.siege import read_siege
 
 __all__ = [
@@ -20,10 +26,13 @@ __all__ = [
     "fortio",
     "iperf2",
     "iperf3",
+    "joined",
     "read_fortio",
     "read_iperf3",
+    "read_round_trips",
     "read_siege",
     "read_tcp_server",
+    "read_tcp_way_back",
     "read_udp_server",
     "siege",
 ]

@@ -15,7 +15,7 @@ from netcadence_worker.contract import Interval, Mark, Reason
 from netcadence_worker.metrics import POSITIONS
 from netcadence_worker.parsing.complaints import find_complaint, find_unknown_option
 from netcadence_worker.parsing.output import Measurement, ToolOutput, UnusableOutput, check_sane, results_of
-from netcadence_worker.parsing.rows import Datagrams, Report, Row, RowError, read_report
+from netcadence_worker.parsing.rows import Datagrams, Latency, Report, Row, RowError, read_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +34,8 @@ _LATE_UDP_S: Final = 1.0
 _LATE_TCP_S: Final = 10.0
 
 _LARGEST_PAYLOAD: Final = 65_507
+#: Share by which bytes may differ from those of the round trips: they are printed with three figures.
+_TRIP_BYTES: Final = 0.01
 #: As many as a request's status takes.
 _MOST_INTERVALS: Final = 3_700
 
@@ -119,6 +121,77 @@ def check_client(output: ToolOutput, *, duration_s: float) -> None:
         raise UnusableOutput(Reason.TOOL_FAILED, "the client sent nothing", output)
 
 
+def read_tcp_way_back(output: ToolOutput, *, duration_s: float, streams: int = 1) -> Measurement:
+    """Read what a client received, or a server sent, on the way back of a two-way test.
+
+    Args:
+        output: Of either side.
+        duration_s: Seconds of traffic asked for; the same tolerances hold as on the way there.
+        streams: Parallel streams asked for.
+
+    Raises:
+        UnusableOutput: The report is missing, incomplete or contradicts itself (ParseFailed), or the tool was
+            ended before (ToolFailed).
+    """
+    totals = _totals(_report(output, way_back=True).rows)
+    try:
+        _check_streams(totals, duration_s, streams, datagrams=False)
+        figures = {f"{name}_reverse": value for name, value in _figures(totals).items()}
+        return Measurement(results_of(figures), (), ())
+    except ValueError as error:
+        raise UnusableOutput(
+            _unusable(output), f"the report of the way back is wrong: {error}", output
+        ) from error
+
+
+def read_round_trips(output: ToolOutput, *, duration_s: float, size: int, streams: int = 1) -> Measurement:
+    """Read a client's report of round trips; of several streams all trips together.
+
+    Args:
+        output: The client's output.
+        duration_s: Seconds asked for; the streams have to end as those of a client that sends.
+        size: Bytes of a request, and of an answer.
+        streams: Parallel streams asked for.
+
+    Raises:
+        UnusableOutput: The client failed (see `check_client`), or its report has no round trips or
+            contradicts itself (ParseFailed).
+    """
+    check_client(output, duration_s=duration_s)
+    report = _report(output)
+    totals = _totals(report.rows)
+    try:
+        _check_streams(totals, duration_s, streams, datagrams=False)
+        for row in totals:
+            _check_trips(row, size)
+        results = results_of(_trip_figures(totals))
+        intervals = tuple(
+            Interval(start=start_s, end=max(row.end_s for row in rows), values=_checked(_trip_figures(rows)))
+            for start_s, rows in _parts(report.rows, totals).items()
+        )
+    except ValueError as error:
+        raise UnusableOutput(_unusable(output), f"the client's report is wrong: {error}", output) from error
+    return Measurement(results, intervals, ())
+
+
+def _check_trips(row: Row, size: int) -> None:
+    if row.round_trips is None or not row.round_trips[0]:
+        raise ValueError(f"stream {row.stream} has no round trips")
+    count, time = row.round_trips
+    if time.is_contradictory:
+        raise ValueError(f"mean, least, most and deviation of stream {row.stream} contradict each other")
+    if abs(row.kbytes - 2 * size * count / 1024) > _TRIP_BYTES * row.kbytes:
+        raise ValueError(f"{count} round trips of {size} bytes are not {row.kbytes:g} KBytes")
+
+
+def _trip_figures(rows: Sequence[Row]) -> dict[str, float]:
+    trips = [
+        (row.round_trips[1], row.round_trips[0]) for row in rows if row.round_trips and row.round_trips[0]
+    ]
+    count = {"round_trips": float(sum(each for _, each in trips))}
+    return count | {f"round_trip_{name}": value for name, value in _pooled(trips).items()}
+
+
 def _read_server(output: ToolOutput, duration_s: float, streams: int, *, datagrams: bool) -> Measurement:
     _refuse_unknown_option(output)
     report = _report(output)
@@ -145,9 +218,9 @@ def _refuse_unknown_option(output: ToolOutput) -> None:
         raise UnusableOutput(Reason.TOOL_FAILED, summary, output)
 
 
-def _report(output: ToolOutput) -> Report:
+def _report(output: ToolOutput, *, way_back: bool = False) -> Report:
     try:
-        return read_report(output.stdout)
+        return read_report(output.stdout, way_back=way_back)
     except RowError as error:
         raise UnusableOutput(_unusable(output), str(error), output) from error
 
@@ -269,16 +342,21 @@ def _datagram_figures(counts: Sequence[Datagrams], seconds: float) -> dict[str, 
 
 def _latency_figures(counts: Sequence[Datagrams]) -> dict[str, float]:
     weighted = [(count.latency, count.received) for count in counts if count.latency and count.received]
+    return {f"latency_{name}": value for name, value in _pooled(weighted).items()}
+
+
+def _pooled(weighted: Sequence[tuple[Latency, int]]) -> dict[str, float]:
+    """Return mean, least, most and deviation of all of which these are parts, each with its count."""
     if not weighted:
         return {}
-    received = sum(weight for _, weight in weighted)
-    mean = sum(latency.avg * weight for latency, weight in weighted) / received
+    whole = sum(weight for _, weight in weighted)
+    mean = sum(latency.avg * weight for latency, weight in weighted) / whole
     variance = sum((latency.stdev**2 + (latency.avg - mean) ** 2) * weight for latency, weight in weighted)
     return {
-        "latency_avg": mean,
-        "latency_min": min(latency.min for latency, _ in weighted),
-        "latency_max": max(latency.max for latency, _ in weighted),
-        "latency_stdev": math.sqrt(variance / received),
+        "avg": mean,
+        "min": min(latency.min for latency, _ in weighted),
+        "max": max(latency.max for latency, _ in weighted),
+        "stdev": math.sqrt(variance / whole),
     }
 
 

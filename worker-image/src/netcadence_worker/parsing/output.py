@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ from netcadence_worker.histogram import Histogram
 from netcadence_worker.metrics import METRICS, POSITIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from netcadence_worker.contract import Interval, Mark, Reason
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _SUMMARY_CHARACTERS: Final = 800
 _TAIL_CHARACTERS: Final = 1_500
 _TAIL_LINES: Final = 15
+#: Units of what is counted, and is the same on both sides; and the share by which it may differ.
+_AMOUNTS: Final = frozenset({"KBytes"})
+_AGREED: Final = 0.01
 _COLOUR_OR_CONTROL: Final = re.compile(r"\x1b\[[0-9;]{0,16}m|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -66,6 +69,25 @@ class Measurement:
         values = {result.metric: result.value for result in self.results}
         filled = (tuple(takewhile(values.__contains__, names)) for names in POSITIONS.values())
         return tuple(values[name] for name in max(filled, key=len))
+
+
+def joined(measured: Measurement, told: Sequence[Result]) -> Measurement:
+    """Return figures with those that the other side was told to add; what both have counted has to agree.
+
+    Of a rate the other side's counts, which has seen the traffic arrive.
+
+    Raises:
+        ValueError: The two sides have counted different amounts.
+    """
+    own = {result.metric: result for result in measured.results}
+    for result in told:
+        counted = own.get(result.metric)
+        if result.unit in _AMOUNTS and counted and abs(counted.value - result.value) > _AGREED * result.value:
+            raise ValueError(
+                f"{result.metric} is {counted.value:g} on one side and {result.value:g} on the other"
+            )
+        own[result.metric] = result
+    return replace(measured, results=tuple(own.values()))
 
 
 class UnusableOutput(Exception):  # noqa: N818 - says what was found, as the reasons do

@@ -19,6 +19,13 @@ _RELAYED: Final = re.compile(r"\[ {0,5}(\d{1,6})\] Server Report:")
 _SPAN: Final = re.compile(
     r"\[ {0,5}(?P<stream>\d{1,6})\] {1,3}(?P<start>\d{1,9}\.\d{1,6})- {0,5}(?P<end>\d{1,9}\.\d{1,6}) sec "
 )
+#: The same of what a side receives on the way back of a two-way test; of the other side, what it sends there.
+_SPAN_BACK: Final = re.compile(_SPAN.pattern.replace(r"\[ {0,5}(?P", r"\[ {0,5}\*(?P", 1))
+#: Count, mean, least, most and deviation of round trips.
+_ROUND_TRIPS: Final = re.compile(
+    rf"\s{{0,12}}(?P<count>\d{{1,12}})=(?P<avg>{_NUMBER})/(?P<min>{_NUMBER})/(?P<max>{_NUMBER})"
+    rf"/(?P<stdev>{_NUMBER}) ms"
+)
 _AMOUNT: Final = re.compile(
     rf" {{0,12}}(?P<bytes>{_NUMBER}) (?P<bytes_unit>[KMGT]?)Bytes"
     rf" {{1,12}}(?P<rate>{_NUMBER}) (?P<rate_unit>[KMGT]?(?:Bytes|bits))/sec"
@@ -46,6 +53,7 @@ _COLUMNS: Final = {
     "Rx/inP": re.compile(r"\s{0,12}\S{1,60} pkts"),
     "Read/Timeo/": re.compile(r"\s{0,12}\d{1,15}/\d{1,15}/(?P<truncated>\d{1,15})"),
 }
+_LATENCIES: Final = ("avg", "min", "max", "stdev")
 _NEEDED: Final = frozenset({"Jitter", "Lost/Total"})
 _PERCENT: Final = re.compile(r"\d{1,3}(?:\.\d{1,9})?(?:e[+-]\d{1,2})?")
 
@@ -56,7 +64,7 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One-way latency in ms, as the receiver's clock less the sender's."""
+    """One-way latency in ms, as the receiver's clock less the sender's; or the time of round trips."""
 
     avg: float
     min: float
@@ -99,6 +107,7 @@ class Row:
         seconds: Its length, as near as bytes, rate and printed times tell it.
         kbytes: Bytes in units of 1024.
         datagrams: Present in reports about received datagrams.
+        round_trips: Present in a client's reports about them: how many, and how long they took.
     """
 
     stream: int
@@ -107,6 +116,7 @@ class Row:
     seconds: float
     kbytes: float
     datagrams: Datagrams | None
+    round_trips: tuple[int, Latency] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +127,11 @@ class Report:
     out_of_order: bool
 
 
-def read_report(text: str) -> Report:
+def read_report(text: str, *, way_back: bool = False) -> Report:
     """Read what one side printed; what it relays from the other side is left out.
+
+    Args:
+        way_back: Read the rows about the way back of a two-way test instead of the others.
 
     Raises:
         RowError: A line that has to be a row cannot be read, or contradicts itself.
@@ -127,8 +140,9 @@ def read_report(text: str) -> Report:
     columns: tuple[str, ...] = ()
     relayed: set[str] = set()
     out_of_order = False
+    matches_span = (_SPAN_BACK if way_back else _SPAN).match
     for line in text.splitlines():
-        if span := _SPAN.match(line):
+        if span := matches_span(line):
             if _OUT_OF_ORDER.match(line, span.end()):
                 out_of_order = True
             elif span["stream"] in relayed:
@@ -169,7 +183,8 @@ def _row(line: str, span: re.Match[str], columns: tuple[str, ...]) -> Row:
     derived_s = kbytes / rate if rate > 0 else length_s
     seconds = min(max(derived_s, length_s - length_step_s), length_s + length_step_s)
     datagrams = _datagrams(line, amount.end(), columns)
-    return Row(int(span["stream"]), start_s, end_s, seconds, kbytes, datagrams)
+    round_trips = _round_trips(line, amount.end())
+    return Row(int(span["stream"]), start_s, end_s, seconds, kbytes, datagrams, round_trips)
 
 
 def _last_place(number: str) -> float:
@@ -195,6 +210,11 @@ def _datagrams(line: str, position: int, columns: tuple[str, ...]) -> Datagrams 
     )
 
 
+def _round_trips(line: str, position: int) -> tuple[int, Latency] | None:
+    found = _ROUND_TRIPS.match(line, position)
+    return (int(found["count"]), Latency(*(float(found[name]) for name in _LATENCIES))) if found else None
+
+
 def _latency(found: dict[str, str | None]) -> Latency | None:
-    figures = [found.get(name) for name in ("avg", "min", "max", "stdev")]
+    figures = [found.get(name) for name in _LATENCIES]
     return Latency(*(float(figure) for figure in figures if figure)) if all(figures) else None

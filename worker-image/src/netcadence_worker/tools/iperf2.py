@@ -1,4 +1,7 @@
-"""iperf 2: TCP and UDP from the client to the server, whose side reports."""
+"""iperf 2: TCP and UDP from the client to the server, whose side reports, but for round trips.
+
+Of two-way traffic each side tells what it received; the client's part reaches the server with its status.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import IperfOptions, Protocol, Tool
 from netcadence_worker.launch import Standstill
-from netcadence_worker.parsing import check_client, iperf2, read_tcp_server, read_udp_server
+from netcadence_worker.parsing import (
+    check_client,
+    iperf2,
+    joined,
+    read_round_trips,
+    read_tcp_server,
+    read_tcp_way_back,
+    read_udp_server,
+)
 from netcadence_worker.path_check import Knock
 from netcadence_worker.tools.driver import ClientProcess, ServerProcess
 
@@ -16,6 +27,8 @@ if TYPE_CHECKING:
     from netcadence_worker.parsing import Measurement, ToolOutput
 
 _LISTENING: Final = b"Server listening"
+#: Bytes of a request that is to be answered, if nothing else is asked for.
+_BOUNCED_BYTES: Final = 100
 #: A server waits for datagrams that are late. One that never heard of the end waits for ever.
 _GRACE_S: Final = 2.0
 
@@ -36,8 +49,13 @@ class Iperf2:
         options = spec.options.iperf or IperfOptions()
         rate = ("-b", str(options.bandwidth)) if options.bandwidth is not None else ()
         bind = ("-B", destination.source) if destination.source else ()
+        ways = [*(("-M", str(options.mss)) if options.mss is not None else ())]
+        if options.full_duplex:
+            ways += ["--full-duplex"]
+        if options.bounceback is not None:
+            ways += [f"--bounceback={options.bounceback}"]
         common = _common(spec, destination.port, is_ipv6=destination.is_ipv6)
-        argv = ("iperf", "-c", destination.address, "-t", str(spec.duration), *common, *rate, *bind)
+        argv = ("iperf", "-c", destination.address, "-t", str(spec.duration), *common, *rate, *ways, *bind)
         return ClientProcess(argv, standstill=Standstill.FIRST_THREAD)
 
     def server(self, spec: RequestSpec) -> ServerProcess:
@@ -47,12 +65,23 @@ class Iperf2:
         return ServerProcess(argv, listening=_LISTENING, grace_s=_GRACE_S)
 
     def read_client(self, output: ToolOutput, spec: RequestSpec) -> Measurement | None:
+        options, streams = spec.options.iperf or IperfOptions(), spec.number_of_clients
+        if options.bounceback is not None:
+            size = options.length or _BOUNCED_BYTES
+            return read_round_trips(output, duration_s=spec.duration, size=size, streams=streams)
         check_client(output, duration_s=spec.duration)
+        if options.full_duplex:
+            return read_tcp_way_back(output, duration_s=spec.duration, streams=streams)
         return None
 
-    def read_server(self, output: ToolOutput, spec: RequestSpec) -> Measurement:
+    def read_server(self, output: ToolOutput, spec: RequestSpec) -> Measurement | None:
+        options = spec.options.iperf or IperfOptions()
         read = read_udp_server if spec.protocol is Protocol.UDP else read_tcp_server
-        return read(output, duration_s=spec.duration, streams=spec.number_of_clients)
+        measured = read(output, duration_s=spec.duration, streams=spec.number_of_clients)
+        if options.full_duplex:
+            sent = read_tcp_way_back(output, duration_s=spec.duration, streams=spec.number_of_clients)
+            return joined(measured, sent.results)
+        return None if options.bounceback is not None else measured
 
 
 def _common(spec: RequestSpec, port: int, *, is_ipv6: bool) -> tuple[str, ...]:
