@@ -140,7 +140,7 @@ def acceptance(
     runs = [Run(access, place, acceptance_id, each.scenario) for each in programme.measurements]
     with ExitStack() as holding:
         with progress.phase("prepare"):
-            for run in {each.scenario.path: each for each in runs}.values():
+            for run in {(each.scenario.path, each.scenario.change): each for each in runs}.values():
                 permissions.require(run, lease_namespace)
             programme.require_possible(facts(runs[0]).sites)
             prepare(runs[0], MANIFESTS, lease_namespace)

@@ -23,12 +23,14 @@ from flows.environment import CHECKOUT, EXPECTATIONS, MANIFESTS
 from netcadence import scenario as scenarios
 from netcadence import sla as slas
 from netcadence.adjustment import Adjustment
+from netcadence.applicability import require_applicable
 from netcadence.course import Course
 from netcadence.errors import NetcadenceError, NotApplicableError
 from netcadence.home import Home
 from netcadence.judgement import unjudged
 from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
+from netcadence.kube.facts import ClusterFacts
 from netcadence.kube.lease import IfBusy, LeaseLostError
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run, new_run_id
@@ -44,6 +46,7 @@ from netcadence_worker.contract import Reason
 from tasks import lease as leases
 from tasks import permissions
 from tasks.baseline import baseline
+from tasks.change import change, prepare_change
 from tasks.clean_up import clean_up
 from tasks.collect import collect
 from tasks.deploy import deploy, prepare
@@ -164,11 +167,12 @@ def outset(course: Course, lease_namespace: str | None) -> Layout | None:
     try:
         with course.phase("lay out"):
             course.facts = facts(run)
+            require_applicable(run.scenario, course.facts.lacks)
             layout = lay_out(run.scenario.wish, course.facts.sites)
             run.scenario.require_within_limits(layout.schedule)
             course.expect(layout.schedule)
-    except PairingError as error:
-        course.hold(Reason.NOT_PAIRED, error)
+    except (PairingError, NotApplicableError) as error:
+        course.hold(_reason(error), error)
         return None
     if lease_namespace is not None:
         with course.phase("prepare"):
@@ -213,6 +217,15 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
             clean_up(run)
 
 
+def lead(course: Course, owner: dict[str, Any], cluster: ClusterFacts) -> None:
+    """Find out where clients connect, and make what leads there unless that is what is measured."""
+    if course.run.scenario.change is None:
+        course.once = path(course.run, course.once, owner, cluster)
+    else:
+        course.preparation = prepare_change(course.run, course.once, owner, cluster)
+        course.once = course.preparation.pairs
+
+
 def _reason(error: NetcadenceError) -> Reason:
     if isinstance(error, WorkersFailedError) and Reason.TOOL_MISSING in str(error):
         return Reason.TOOL_MISSING
@@ -228,7 +241,7 @@ def plan(
     with course.phase("pair"):
         course.once = pair(run, workers, layout)
     with course.phase("path"):
-        course.once = path(run, course.once, owner, facts)
+        lead(course, owner, facts)
     if run.scenario.baseline:
         with course.phase("baseline"):
             course.once, workers = baseline(run, course.once, layout, owner, facts.zones)
@@ -249,5 +262,16 @@ def measure_round(course: Course, round_: int, owner: dict[str, Any], tenancy: T
     with course.phase("fire"):
         course.starts[round_] = fire(course.run, pairs, owner, arming, observation)
     warm_up(arming.lead_s)
+    if course.preparation:
+        with course.phase("change"):
+            course.changes |= change(
+                course.run,
+                pairs,
+                course.preparation,
+                owner=owner,
+                start=course.starts[round_],
+                arming=arming,
+                observation=observation,
+            )
     with course.phase("traffic"):
         collect(course.run, pairs, arming, observation)

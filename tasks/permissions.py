@@ -21,6 +21,6 @@ from tasks.retry import if_transient
 def require(run: Run, lease_namespace: str) -> None:
     """Make sure that the identity in use may do all that the run will do."""
     listener().step("asking for permissions")
-    wanted = permissions.needed(run.wire, lease_namespace, run.scenario.path)
+    wanted = permissions.needed(run.wire, lease_namespace, run.scenario)
     apply = permissions.APPLY_HOST if run.scenario.on_host else permissions.APPLY
     permissions.require(run.access, run.namespace, wanted, apply=apply)

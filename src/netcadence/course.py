@@ -9,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from netcadence import __version__, overlay, skew
+from netcadence.change import ChangeMade
 from netcadence.common_window import with_common_figures
 from netcadence.confidence import seed_of
+from netcadence.effect import with_effect
+from netcadence.kube.changing import Preparation
 from netcadence.kube.collection import conclude
 from netcadence.kube.facts import ClusterFacts
 from netcadence.kube.observation import Observation
@@ -35,6 +38,8 @@ class Course:
         once: The plan of one repeat; until pairing is done, placeholders that nobody has been put into.
         repeats: How many are planned so far, with those to warm up; 1 where nothing is repeated.
         starts: The published start of each round that was fired.
+        preparation: What was prepared for a change, where the scenario makes one.
+        changes: When each pair's change was made.
         trouble: Why the run could not go on, for the pairs that have no reason of their own.
         disturbance: What stands against all that was measured; empty while nothing does.
         phases_s: Seconds that each step took.
@@ -47,6 +52,8 @@ class Course:
     starts: dict[int, datetime] = field(default_factory=dict)
     observation: Observation | None = None
     facts: ClusterFacts | None = None
+    preparation: Preparation | None = None
+    changes: dict[int, ChangeMade] = field(default_factory=dict)
     trouble: ReportedError | None = None
     disturbance: str = ""
     phases_s: dict[str, float] = field(default_factory=dict)
@@ -143,7 +150,11 @@ class Course:
         if self.observation is None:
             return tuple(outcome_of(pair, None, otherwise=self.trouble) for pair in self.pairs)
         outcomes = conclude(self.observation, self.pairs, starts=self.starts, otherwise=self.trouble)
-        return with_common_figures(with_limit(outcome, self.run.scenario) for outcome in outcomes)
+        scenario = self.run.scenario
+        outcomes = tuple(
+            with_effect(outcome, scenario, self.changes.get(outcome.pair.index)) for outcome in outcomes
+        )
+        return with_common_figures(with_limit(outcome, scenario) for outcome in outcomes)
 
     def _mtus(self) -> dict[str, int]:
         """Return, by node, the least MTU that workers there have reported."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from netcadence import pairing
 from netcadence.budget import OverBudgetError
+from netcadence.change import Change
 from netcadence.layout import Layout, MeshError, lay_out
 from netcadence.nodes import Site
 from netcadence.pair import WorkerPod
@@ -121,8 +122,16 @@ def _makings(
         Making("Deployment", groups, namespace),
         Making("Pod", workers, namespace),
         *([Making("Service", len(servers), namespace)] if scenario.path.has_service else []),
+        *_policies(scenario, len(servers), namespace),
         Making("NetworkTestRequest", requests, namespace),
     )
+
+
+def _policies(scenario: Scenario, servers: int, namespace: str) -> Iterator[Making]:
+    if scenario.change is Change.POLICY_DENY:
+        yield Making("NetworkPolicy", servers, namespace)
+    elif scenario.change is Change.POLICY_ALLOW:
+        yield Making("NetworkPolicy", 2 * servers, namespace)
 
 
 def _links(scenario: Scenario, layout: Layout, sites: Sequence[Site]) -> tuple[Link, ...]:

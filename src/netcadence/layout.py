@@ -81,6 +81,7 @@ class Wish:
         ratio: How many clients and servers.
         tolerations: Taints of nodes that the workers do not mind.
         path: Where clients connect; it decides how many workers a node takes, and which are made together.
+        apart: Whether each worker is made on its own, so that it can be told from others by its label.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Wish:
     nodes: Nodes
     tolerations: tuple[Toleration, ...] = ()
     path: TrafficPath = TrafficPath.POD_IP
+    apart: bool = False
 
     @property
     def pairs(self) -> int:
@@ -132,7 +134,8 @@ def lay_out(wish: Wish | MeshWish, sites: Sequence[Site]) -> Layout:
         raise PairingError(
             f"{error}; path host-network puts one worker a node, for they share its ports"
         ) from error
-    return layout.one_by_one() if wish.path.has_service else layout
+    apart = wish.path.has_service or (isinstance(wish, Wish) and wish.apart)
+    return layout.one_by_one() if apart else layout
 
 
 def _ratio(wish: Wish, known: Sequence[Site]) -> Layout:

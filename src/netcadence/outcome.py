@@ -75,6 +75,7 @@ def outcome_of(
         outputs={role: output for role in Role if (output := status.side(role).output)},
         clock_after=client.clock_after,
         target_ip=client.target,
+        spans=status.spans if succeeded else (),
         usage={role: usage for role in Role if (usage := status.side(role).usage)},
     )
 

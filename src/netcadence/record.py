@@ -16,6 +16,7 @@ from netcadence_worker.contract import (
     ClockReading,
     Interval,
     Mark,
+    ProbeSpan,
     RawOutput,
     Reason,
     ReportedError,
@@ -39,6 +40,7 @@ class PairOutcome:
         usage: What each side's machine did meanwhile, where that could be seen.
         beside: Figures of that, and of the time in which all pairs sent; not every pair need have them.
         target_ip: The address that the client connected to, a name resolved.
+        spans: What a prober saw.
         limit: What limited the pair, as `netcadence.limit` says it; empty where that cannot be told.
     """
 
@@ -57,6 +59,7 @@ class PairOutcome:
     usage: dict[Role, ResourceUsage] = field(default_factory=dict)
     beside: tuple[Result, ...] = ()
     limit: str = ""
+    spans: tuple[ProbeSpan, ...] = ()
     target_ip: str | None = None
 
     def __post_init__(self) -> None:

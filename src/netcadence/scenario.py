@@ -7,14 +7,16 @@ import hashlib
 import importlib.resources
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from netcadence import budget, document, pairing, path_rules
+from netcadence import budget, change_rules, document, pairing, path_rules
 from netcadence.budget import Limits, Traffic
+from netcadence.change import Change
 from netcadence.errors import InvalidInputError
 from netcadence.layout import MeshWish, Wish
 from netcadence.nodes import Nodes
@@ -30,6 +32,7 @@ from netcadence_worker.contract import (
     MOST_REQUESTS,
     TOOLS_OF,
     Port,
+    ProbeOptions,
     Protocol,
     Tool,
     ToolOptions,
@@ -40,6 +43,10 @@ _SUFFIXES: Final = (".yaml", ".yml")
 _HIGHEST_PORT: Final = 65_535
 #: Whose tools can be told a rate in bits/s.
 _PACED: Final = (Protocol.TCP, Protocol.UDP)
+
+
+#: What an attempt sends at most, both ways, as payload.
+_PROBE_BITS: Final = 8 * 1024
 
 
 class _Strict(BaseModel):
@@ -68,6 +75,7 @@ class Scenario(_Strict):
         purpose: What the figures tell, for a person who chooses.
         path: Where a client connects to reach its server; by default at the server pod's own address.
         ip_family: Which of its addresses a server listens at; by default the first one that its pod has.
+        change: What is made while probers look on, for the tool `probe`; duration_s is how long they do.
         external: The server of all pairs, where that is a machine outside of the cluster.
         baseline: What the pod network is compared with, in rounds of its own between the others.
         address_timeout_s: Seconds within which each Service has to have an address.
@@ -100,6 +108,7 @@ class Scenario(_Strict):
     tool: Tool
     path: TrafficPath = TrafficPath.POD_IP
     ip_family: IPFamily | None = None
+    change: Change | None = None
     external: External | None = None
     baseline: Baseline | None = None
     address_timeout_s: Annotated[int, Field(ge=1, le=3_600)] = 120
@@ -199,6 +208,11 @@ class Scenario(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _change_fits(self) -> Self:
+        change_rules.require_fitting(self)
+        return self
+
+    @model_validator(mode="after")
     def _path_fits(self) -> Self:
         path_rules.require_fitting(self)
         return self
@@ -232,6 +246,8 @@ class Scenario(_Strict):
 
     @property
     def _bandwidth(self) -> int | None:
+        if self.tool is Tool.PROBE:
+            return _PROBE_BITS * 1_000 // self.probe.interval_ms
         options = self.options.iperf or self.options.iperf3
         return options.bandwidth if options else None
 
@@ -239,6 +255,20 @@ class Scenario(_Strict):
     def on_host(self) -> bool:
         """Whether pods of a run are in their nodes' own network."""
         return self.path is TrafficPath.HOST_NETWORK or self.baseline is not None
+
+    @property
+    def probe(self) -> ProbeOptions:
+        """What probers are told; what a load balancer gives is known too late to be tried before."""
+        told = {
+            "reachable": self.change is None or self.change.makes_reachable,
+            "from_opposite": self.path is not TrafficPath.LOAD_BALANCER,
+        }
+        return (self.options.probe or ProbeOptions()).model_copy(update=told)
+
+    @property
+    def tool_options(self) -> ToolOptions:
+        """What a request says to the tool."""
+        return ToolOptions(probe=self.probe) if self.tool is Tool.PROBE else self.options
 
     @property
     def form(self) -> Ratio | Mesh:
@@ -279,7 +309,8 @@ class Scenario(_Strict):
         """What is wanted of the cluster's nodes."""
         if isinstance(self.form, Mesh):
             return MeshWish(self.name, self.form, self.nodes, self.worker.tolerations, self.path)
-        return Wish(self.name, self.form, self.placement, self.nodes, self.worker.tolerations, self.path)
+        wish = Wish(self.name, self.form, self.placement, self.nodes, self.worker.tolerations, self.path)
+        return replace(wish, apart=self.change is not None)
 
     @property
     def traffic(self) -> Traffic:
@@ -329,14 +360,20 @@ def load(path: str | Path) -> Scenario:
 
 @functools.cache
 def shipped() -> tuple[Scenario, ...]:
-    """Return the scenarios that come with netcadence, the small ones first, then by protocol; a mesh last."""
+    """Return the scenarios that come with netcadence: small ones first, by protocol; a mesh; what probes."""
     order = list(Protocol)
     with importlib.resources.as_file(importlib.resources.files("netcadence") / "scenarios") as folder:
         scenarios = [load(path) for path in folder.glob("*.yaml")]
     return tuple(
         sorted(
             scenarios,
-            key=lambda each: (each.shape is Shape.MESH, each.pairs, order.index(each.protocol), each.name),
+            key=lambda each: (
+                each.tool is Tool.PROBE,
+                each.shape is Shape.MESH,
+                each.pairs,
+                order.index(each.protocol),
+                each.name,
+            ),
         )
     )
 

@@ -16,8 +16,9 @@ from netcadence.confidence import ConfidenceInterval, interval_of, seed_of
 from netcadence.errors import InvalidInputError
 from netcadence.record import RunRecord
 from netcadence.scenario import Scenario
-from netcadence.statistics import CONSISTENCY, PERC50, PERC95, Statistic
-from netcadence_worker.metrics import METRICS, POSITIONS, Metric
+from netcadence.statistics import CONSISTENCY, PERC50, PERC95, PERC99, PERC100, Statistic
+from netcadence_worker.contract import Tool
+from netcadence_worker.metrics import METRICS, POSITIONS, PROBED, Metric
 
 #: The thresholds that hold where no others are named.
 DEFAULT: Final = Path(__file__).resolve().parents[2] / "expectations" / "default.yaml"
@@ -79,8 +80,11 @@ class Term:
         """Say why the term cannot be asked of `scenario`, or None where it can."""
         if self.metric.name == overlay.COST:
             return None if scenario.baseline else "it is measured without a baseline"
-        if self.metric.name not in POSITIONS.get(scenario.protocol, ()):
-            return f"{scenario.protocol} does not yield {self.metric.name}"
+        source, yielded = scenario.protocol.value, POSITIONS.get(scenario.protocol, ())
+        if scenario.tool is Tool.PROBE:
+            source, yielded = "a probe", PROBED
+        if self.metric.name not in yielded:
+            return f"{source} does not yield {self.metric.name}"
         if self.statistic.is_ratio and scenario.planned_pairs == 1:
             return "one pair is always consistent with itself"
         return None
@@ -100,6 +104,9 @@ VOCABULARY: Final[dict[str, Term]] = {
         _term("latency_max_ms", "latency_avg", Comparison.AT_MOST, PERC95),
         _term("response_time_max_sec", "response_time", Comparison.AT_MOST, PERC95),
         _term("overlay_cost_max_percent", "overlay_cost", Comparison.AT_MOST, PERC50),
+        _term("effect_after_max_ms", "effect_after", Comparison.AT_MOST, PERC99),
+        _term("leaks_max", "probe_leaks", Comparison.AT_MOST, PERC100),
+        _term("flaps_max", "probe_flaps", Comparison.AT_MOST, PERC100),
         _term("consistency_min", "throughput", Comparison.AT_LEAST, CONSISTENCY),
     )
 }
@@ -167,6 +174,9 @@ class Thresholds(BaseModel):
     latency_max_ms: _Threshold | None = None
     response_time_max_sec: _Threshold | None = None
     overlay_cost_max_percent: _Threshold | None = None
+    effect_after_max_ms: _Threshold | None = None
+    leaks_max: _Threshold | None = None
+    flaps_max: _Threshold | None = None
     consistency_min: _Threshold | None = None
 
     @field_validator("*", mode="before")

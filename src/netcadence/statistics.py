@@ -114,7 +114,10 @@ class Statistic:
 
 PERC05: Final = Statistic.parse("Perc05")
 PERC50: Final = Statistic.parse("Perc50")
+PERC90: Final = Statistic.parse("Perc90")
 PERC95: Final = Statistic.parse("Perc95")
+PERC99: Final = Statistic.parse("Perc99")
+PERC100: Final = Statistic.parse("Perc100")
 CONSISTENCY: Final = Statistic.parse(_RATIO)
 
 

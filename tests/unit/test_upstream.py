@@ -42,7 +42,7 @@ def scenario(protocol="TCP", **fields):
 
 
 #: What its worker cannot: serve two requests at once, or be client in one round and server in another.
-BEYOND = {"tcp-1:4", "tcp-4:1", "tcp-mesh"}
+BEYOND = {"tcp-1:4", "tcp-4:1", "tcp-mesh", *(each.name for each in scenarios.shipped() if each.change)}
 
 
 @pytest.mark.parametrize("name", [each.name for each in scenarios.shipped() if each.name not in BEYOND])

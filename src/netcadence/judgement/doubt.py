@@ -16,7 +16,7 @@ from netcadence.record import Finding, PairOutcome, RunRecord, Verdict
 from netcadence.scenario import Scenario
 from netcadence.sla import Comparison, Requirement
 from netcadence.words import counted
-from netcadence_worker.contract import Result
+from netcadence_worker.contract import Mark, Result
 
 
 def weighed(finding: Finding, requirement: Requirement, record: RunRecord) -> Finding:
@@ -24,6 +24,8 @@ def weighed(finding: Finding, requirement: Requirement, record: RunRecord) -> Fi
     if requirement.metric.name == overlay.COST:
         return _compared(finding, record)
     judged = record.judged
+    if requirement.metric.name == "effect_after" and finding.verdict is not Verdict.INVALID:
+        return _with_missing_effects(finding, judged)
     doubtful = [outcome for outcome in judged if DOUBTS.intersection(outcome.marks)]
     if not doubtful or finding.verdict is Verdict.INVALID:
         return finding
@@ -57,6 +59,15 @@ def _compared(finding: Finding, record: RunRecord) -> Finding:
         finding,
         detail=_joined(finding.detail, f"{held_up}: this is what packets cost there, not on the wire"),
     )
+
+
+def _with_missing_effects(finding: Finding, judged: Sequence[PairOutcome]) -> Finding:
+    """Return a finding on when changes had their effects, in which one that had none cannot pass."""
+    without = sum(Mark.NO_EFFECT in outcome.marks for outcome in judged)
+    if not without:
+        return finding
+    detail = f"{without} of {counted(len(judged), 'pair')} saw no effect at all, as long as probers ran"
+    return replace(finding, verdict=Verdict.FAIL, detail=_joined(finding.detail, detail))
 
 
 def _missed_even_so(requirement: Requirement, record: RunRecord) -> bool:

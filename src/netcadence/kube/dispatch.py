@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from netcadence.kube.access import Object
 from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError
@@ -33,6 +33,8 @@ from netcadence_worker.contract import (
     RunSpec,
     Strict,
 )
+
+_Whom = TypeVar("_Whom")
 
 _WRITERS: Final = 8
 #: Shortest time between publishing a start and the start, and what each pair adds: every worker has to
@@ -57,12 +59,14 @@ class Arming:
     Attributes:
         armed: Indices of the pairs that stand ready; the others have failed or were lost.
         slowest_notice_s: The longest it took for a written request to come back on our own watch.
+        fastest_notice_s: The shortest; what the best estimate of the reference's clock is late by at most.
         least_lead_s: Where nothing was measured, what the lead has to be at least.
     """
 
     armed: frozenset[int]
     slowest_notice_s: float
     least_lead_s: float = 0.0
+    fastest_notice_s: float = 0.0
 
     @property
     def lead_s(self) -> float:
@@ -110,7 +114,7 @@ def request_spec(run: Run, pair: Pair, start_delay_us: int = 0) -> RequestSpec:
         start_delay_us=start_delay_us,
         number_of_clients=scenario.streams,
         arm_timeout=scenario.arm_timeout_s,
-        options=scenario.options,
+        options=scenario.tool_options,
     )
 
 
@@ -136,12 +140,16 @@ def arm(
         armed.update(pair.index for pair in open_ if _is_armed(observation, pair))
         open_ = [pair for pair in open_ if pair.index not in armed and not _has_failed(observation, pair)]
         on_progress(len(armed), len(pairs))
-    notices_s = (
+    notices_s = [
         sighting.first_at - written[index]
         for index, sighting in observation.requests.items()
         if index in written
+    ]
+    return Arming(
+        frozenset(armed),
+        slowest_notice_s=max(notices_s, default=0.0),
+        fastest_notice_s=min(notices_s, default=0.0),
     )
-    return Arming(frozenset(armed), max(notices_s, default=0.0))
 
 
 def _create_requests(
@@ -166,10 +174,10 @@ def _create_requests(
     return written
 
 
-def for_each(pairs: Sequence[Pair], write: Callable[[Pair], None]) -> None:
-    """Write something for each pair, several at a time; the first error is raised once all have ended."""
+def for_each(whom: Sequence[_Whom], write: Callable[[_Whom], None]) -> None:
+    """Write something for each, several at a time; the first error is raised once all have ended."""
     with ThreadPoolExecutor(max_workers=_WRITERS, thread_name_prefix="write") as writers:
-        list(writers.map(write, pairs))
+        list(writers.map(write, whom))
 
 
 def _is_armed(observation: Observation, pair: Pair) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 from netcadence.kube import lease
 from netcadence.kube.access import Access
 from netcadence.kube.lease import ClusterBusyError
-from netcadence.kube.resource import CRD, DEPLOYMENT, POD, RUN, SERVICE, Resource
+from netcadence.kube.resource import CRD, DEPLOYMENT, NETWORK_POLICY, POD, RUN, SERVICE, Resource
 from netcadence.kube.run import Run
 from netcadence.kube.wire import Wire
 from netcadence_worker.contract import RUN_LABEL
@@ -53,14 +53,17 @@ class Cleaning:
 
 def of(run: Run) -> tuple[Leftover, ...]:
     """Return what is still there of a run."""
-    kinds = _kinds(run.access, run.wire, with_services=run.scenario.path.has_service)
+    services = (SERVICE,) if run.scenario.path.has_service else ()
+    policies = (NETWORK_POLICY,) if run.scenario.change and run.scenario.change.of_policies else ()
+    kinds = _kinds(run.access, run.wire, (*services, *policies))
     return _listed(run.access, run.namespace, kinds, run.selector)
 
 
 def find(access: Access, namespace: str, wire: Wire, *, run_id: str = "") -> tuple[Leftover, ...]:
     """Return the objects of one run, or of all runs, in a namespace."""
     selector = f"{RUN_LABEL}={run_id}" if run_id else RUN_LABEL
-    return _listed(access, namespace, _kinds(access, wire, with_services=RUN in wire.resources), selector)
+    others = (SERVICE, NETWORK_POLICY) if RUN in wire.resources else ()
+    return _listed(access, namespace, _kinds(access, wire, others), selector)
 
 
 def clean(
@@ -109,10 +112,10 @@ def clean(
     return Cleaning(alive, dead, remaining, lease_of)
 
 
-def _kinds(access: Access, wire: Wire, *, with_services: bool) -> tuple[Resource, ...]:
+def _kinds(access: Access, wire: Wire, others: tuple[Resource, ...]) -> tuple[Resource, ...]:
     """Return the kinds of what a run makes, as far as the cluster knows them."""
     own = (each for each in wire.resources if access.find(CRD, f"{each.plural}.{each.group}"))
-    return (DEPLOYMENT, *own, *((SERVICE,) if with_services else ()), POD)
+    return (DEPLOYMENT, *own, *others, POD)
 
 
 def _listed(access: Access, namespace: str, kinds: Iterable[Resource], selector: str) -> tuple[Leftover, ...]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
+from netcadence.change import Change
 from netcadence.errors import PermanentError
 from netcadence.kube.access import Access, Object
 from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError
@@ -16,6 +17,7 @@ from netcadence.kube.resource import (
     DEPLOYMENT,
     LEASE,
     NAMESPACE,
+    NETWORK_POLICY,
     NODE,
     POD,
     REQUEST,
@@ -29,7 +31,7 @@ from netcadence.kube.resource import (
 )
 from netcadence.kube.wire import Wire
 from netcadence.kube.workers import WORKER
-from netcadence.traffic_path import TrafficPath
+from netcadence.scenario import Scenario
 from netcadence_worker import clusterloader
 
 #: What a person types who may grant rights.
@@ -82,6 +84,9 @@ def _permissions(resource: Resource, *verbs: str, names: Iterable[str] = ("",)) 
 _LEASE: Final = tuple(_permissions(LEASE, "create", "get", "patch", "delete"))
 #: What a path over Services takes.
 NEEDED_SERVICES: Final = tuple(_permissions(SERVICE, "create", "list"))
+#: What a change takes that is seen by probers: a Service is made, removed and made anew.
+NEEDED_SERVICE_CHANGES: Final = tuple(_permissions(SERVICE, "delete"))
+NEEDED_POLICIES: Final = tuple(_permissions(NETWORK_POLICY, "create", "list"))
 #: What every run takes.
 _ALWAYS: Final = (
     *_permissions(CRD, "get", names=(f"{REQUEST.plural}.{REQUEST.group}", f"{RUN.plural}.{RUN.group}")),
@@ -97,7 +102,7 @@ _ALWAYS: Final = (
     *_LEASE,
 )
 #: Exactly what `deployments/kubernetes/orchestrator.yaml` grants.
-NEEDED: Final = (*_ALWAYS, *NEEDED_SERVICES)
+NEEDED: Final = (*_ALWAYS, *NEEDED_SERVICES, *NEEDED_SERVICE_CHANGES, *NEEDED_POLICIES)
 #: What a run needs that speaks ClusterLoader2's wire, in the namespace that this wire is bound to.
 NEEDED_UPSTREAM: Final = (
     *_permissions(CRD, "get", names=(f"{UPSTREAM_REQUEST.plural}.{UPSTREAM_REQUEST.group}",)),
@@ -112,11 +117,15 @@ NEEDED_UPSTREAM: Final = (
 )
 
 
-def needed(wire: Wire, lease_namespace: str, path: TrafficPath) -> tuple[Permission, ...]:
+def needed(wire: Wire, lease_namespace: str, scenario: Scenario) -> tuple[Permission, ...]:
     """Return what a run has to be allowed to do that speaks `wire`, and holds the lease of a namespace."""
     wanted = _ALWAYS if RUN in wire.resources else NEEDED_UPSTREAM
-    if path.has_service:
+    if scenario.path.has_service:
         wanted = (*wanted, *NEEDED_SERVICES)
+    if scenario.change is Change.SERVICE:
+        wanted = (*wanted, *NEEDED_SERVICE_CHANGES)
+    elif scenario.change:
+        wanted = (*wanted, *NEEDED_POLICIES)
     return tuple(
         replace(each, namespace=lease_namespace) if each.resource == LEASE else each for each in wanted
     )

@@ -41,6 +41,7 @@ NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
 POD = Resource("", "v1", "pods", "Pod")
 SERVICE = Resource("", "v1", "services", "Service")
 SERVICE_ACCOUNT = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+NETWORK_POLICY = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 DEPLOYMENT = Resource("apps", "v1", "deployments", "Deployment")
 LEASE = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 ACCESS_REVIEW = Resource(

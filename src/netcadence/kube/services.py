@@ -42,6 +42,8 @@ class Service:
         transport: `TCP` or `UDP`.
         family: Of its addresses; None leaves it to the cluster.
         labels: Its own.
+        cluster_ip: The address that it is to have; the cluster's choice if empty.
+        node_ports: The port on all nodes that it is to have, by port; likewise.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Service:
     transport: str = "TCP"
     family: IPFamily | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    cluster_ip: str = ""
+    node_ports: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def body(self, owner: Object | None = None) -> Object:
         """Return it as the API server wants it.
@@ -67,8 +71,11 @@ class Service:
                 for port in self.ports
             ],
         }
-        if headless:
-            spec["clusterIP"] = "None"
+        for port in spec["ports"]:
+            if node_port := self.node_ports.get(port["port"]):
+                port["nodePort"] = node_port
+        if headless or self.cluster_ip:
+            spec["clusterIP"] = "None" if headless else self.cluster_ip
         if self.family:
             spec |= {"ipFamilies": [self.family.spelled], "ipFamilyPolicy": "SingleStack"}
         metadata: Object = {"name": self.name, "labels": dict(self.labels)}

@@ -22,7 +22,8 @@ from netcadence.pair import Pair, WorkerPod
 from netcadence.traffic_path import AddressMissingError, IPFamily, TrafficPath
 from netcadence_worker.contract import RUN_LABEL, Protocol, Target
 
-_KIND_OF: Final = {
+#: What kind of Service a path takes.
+KIND_OF: Final = {
     TrafficPath.CLUSTER_IP: ServiceKind.CLUSTER_IP,
     TrafficPath.NODE_PORT: ServiceKind.NODE_PORT,
     TrafficPath.LOAD_BALANCER: ServiceKind.LOAD_BALANCER,
@@ -50,10 +51,10 @@ def open_ways(
     scenario = run.scenario
     _require_offered(scenario.path, facts)
     _require_family({worker for pair in pairs for worker in (pair.client, pair.server)}, scenario.ip_family)
-    kind = _KIND_OF.get(scenario.path)
+    kind = KIND_OF.get(scenario.path)
     if kind is None:
         return tuple(pairs)
-    made = {pod: _service(run, kind, pod, pairs) for pod in sorted({pair.server for pair in pairs})}
+    made = {pod: service_of(run, kind, pod, pairs) for pod in sorted({pair.server for pair in pairs})}
     services.create(run.access, made.values(), run.namespace, owner=owner)
     assigned = services.wait_assigned(
         run.access,
@@ -65,7 +66,7 @@ def open_ways(
     )
     nodes = {site.name: site for site in facts.sites}
     return tuple(
-        replace(pair, target=_target(run, pair, assigned[made[pair.server].name], nodes)) for pair in pairs
+        replace(pair, target=target_of(run, pair, assigned[made[pair.server].name], nodes)) for pair in pairs
     )
 
 
@@ -88,7 +89,8 @@ def _require_family(workers: Collection[WorkerPod], family: IPFamily | None) -> 
         worker.address(family)
 
 
-def _service(run: Run, kind: ServiceKind, pod: WorkerPod, pairs: Sequence[Pair]) -> Service:
+def service_of(run: Run, kind: ServiceKind, pod: WorkerPod, pairs: Sequence[Pair]) -> Service:
+    """Return the Service that leads to one server, on all its ports."""
     return Service(
         name=f"s{pod.group}-{run.run_id}",  # a Service's name begins with a letter
         kind=kind,
@@ -100,7 +102,8 @@ def _service(run: Run, kind: ServiceKind, pod: WorkerPod, pairs: Sequence[Pair])
     )
 
 
-def _target(run: Run, pair: Pair, service: Object, nodes: Mapping[str, Site]) -> Target:
+def target_of(run: Run, pair: Pair, service: Object, nodes: Mapping[str, Site]) -> Target:
+    """Return where a pair's client connects, by its server's Service."""
     match run.scenario.path:
         case TrafficPath.CLUSTER_IP:
             return Target(address=services.cluster_ip(service), port=pair.port)

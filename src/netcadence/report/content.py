@@ -13,7 +13,7 @@ from netcadence.limit import DOUBTS
 from netcadence.record import Finding, Judgement, PairOutcome, RunRecord, Verdict
 from netcadence.report import mesh
 from netcadence.report.figures import figure, limit
-from netcadence.statistics import PERC50
+from netcadence.statistics import PERC50, PERC90, PERC99
 from netcadence.traffic_path import IPFamily, TrafficPath
 from netcadence.words import counted
 from netcadence_worker.contract import Mark, Reason
@@ -26,6 +26,7 @@ _MARKS: Final = {
     Mark.HARNESS_BOUND: "the worker's own CPU limit held the tool up: the network may be better than this",
     Mark.TRUNCATED_READS: "datagrams were larger than the receiver's buffer, so that bytes are undercounted",
     Mark.COARSE_CLOCK: "the tool's clock is coarser than what it measured",
+    Mark.NO_EFFECT: "no effect was seen as long as probers ran: it takes longer, if it comes at all",
     Mark.RATE_MISSED: "fewer requests were made than asked for, as answers took too long",
 }
 #: Decimals that a tool prints: siege's 0.00 s is less than its clock can tell, and not a wait of nothing.
@@ -84,6 +85,7 @@ def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
         *_limits(record),
         *_joint(record),
         *_overlay(record),
+        *_effects(record),
         *_skew(record),
         *_mesh(record),
         *_unmet(record, judgement),
@@ -150,7 +152,7 @@ def _certainty(record: RunRecord, judgement: Judgement) -> Iterator[Note]:
             f"{found.level:.0%}, of {counted(found.repeats, 'repeat')} of {counted(found.pairs, 'pair')}"
             f" ({warmed} more to warm up), bootstrap with seed {found.seed}",
         )
-    elif thresholds:
+    elif thresholds and not any(outcome.spans for outcome in record.outcomes):
         yield Note("range", "no interval: measured once; repeats in the scenario give one")
 
 
@@ -189,6 +191,19 @@ def _overlay(record: RunRecord) -> Iterator[Note]:
         yield Note("host", "processors held up pairs there: this is what packets cost them, not the wire")
     for reason, count in errors.most_common():
         yield Note("host", f"{counted(count, 'pair')} on the host network {reason}: nothing to compare with")
+
+
+def _effects(record: RunRecord) -> Iterator[Note]:
+    """Tell how soon after their changes the pairs saw an effect, and how exactly that is known."""
+    for about, name in (("address", "assigned_after"), ("effect", "effect_after")):
+        after = [value for each in record.judged if (value := each.value(name)) is not None]
+        if not after:
+            continue
+        shares = ((str(each), each.of(after)) for each in (PERC50, PERC90, PERC99))
+        said = ", ".join(f"{share} {figure(value, 'ms')}" for share, value in shares)
+        within = [value for each in record.judged if (value := each.value("effect_uncertainty")) is not None]
+        known = f"; known to {figure(max(within), 'ms')}" if name == "effect_after" and within else ""
+        yield Note(about, f"{said} after the change{known}")
 
 
 def _skew(record: RunRecord) -> Iterator[Note]:

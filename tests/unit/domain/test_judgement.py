@@ -14,7 +14,8 @@ import pytest
 from netcadence import judgement, scenario, sla
 from netcadence.record import PairOutcome, Verdict
 from netcadence.sla import Sla
-from netcadence_worker.contract import Mark, ReportedError
+from netcadence_worker.contract import Mark, ReportedError, Result
+from netcadence_worker.metrics import PROBED
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -531,3 +532,20 @@ def test_a_disturbed_run_is_invalid_even_where_nothing_applies(make_record, judg
     record = make_record("tcp-1:1", change=without("NotApplicable", "not here"))
     record = replace(record, facts=replace(record.facts, disturbance="the lease was lost"))
     assert judge(record).verdict is Verdict.INVALID
+
+
+def test_a_change_without_effect_fails_whatever_the_threshold_and_the_statistic(
+    make_record, judge, write_sla
+):
+    """One pair in four that saw none is beyond no median."""
+
+    def change(outcome):
+        results = tuple(Result.of(name, 5.0 if name == "effect_after" else 0.0) for name in PROBED)
+        marks = (Mark.NO_EFFECT,) if outcome.pair.index == 3 else ()
+        return replace(outcome, results=results, marks=marks)
+
+    record = make_record("policy-deny", pairs=4, change=change)
+    easy = write_sla("scenarios: {'*': {effect_after_max_ms: {value: 1000, statistic: Perc50}}}")
+    judged = judge(record, easy)
+    assert judged.verdict is found(judged, "effect_after_max_ms").verdict is Verdict.FAIL
+    assert "1 of 4 pairs saw no effect at all" in found(judged, "effect_after_max_ms").detail

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from netcadence import scenario
+from netcadence.change import Change
 from netcadence.errors import InvalidInputError
 from netcadence.pairing import Demand, Placement
 from netcadence.schedule import Shape
+from netcadence.traffic_path import TrafficPath
 from netcadence_worker.contract import Protocol, Tool
 
 A_TO_B, B_TO_A, A_TO_C = (
@@ -29,14 +31,31 @@ def write(tmp_path):
 
 
 def test_the_acceptance_scenarios_are_shipped_small_ones_first():
-    names = [each.name for each in scenario.shipped()]
+    names = [each.name for each in scenario.shipped() if each.tool is not Tool.PROBE]
     assert names == [
         *("tcp-1:1", "udp-1:1", "http-1:1", "tcp-1:4", "tcp-4:1"),
         *("tcp-50:50", "udp-50:50", "http-50:50", "tcp-mesh"),
     ]
 
 
-@pytest.mark.parametrize("shipped", scenario.shipped(), ids=lambda each: each.name)
+def test_the_checks_of_the_acceptance_that_probe_are_shipped_after_those_that_push_traffic():
+    assert {each.name: (each.change, each.path) for each in scenario.shipped() if each.change} == {
+        "service-cluster-ip-tcp": (Change.SERVICE, TrafficPath.CLUSTER_IP),
+        "service-cluster-ip-http": (Change.SERVICE, TrafficPath.CLUSTER_IP),
+        "service-node-port-tcp": (Change.SERVICE, TrafficPath.NODE_PORT),
+        "service-node-port-http": (Change.SERVICE, TrafficPath.NODE_PORT),
+        "load-balancer": (Change.SERVICE, TrafficPath.LOAD_BALANCER),
+        "policy-deny": (Change.POLICY_DENY, TrafficPath.POD_IP),
+        "policy-allow": (Change.POLICY_ALLOW, TrafficPath.POD_IP),
+    }
+    assert [bool(each.change) for each in scenario.shipped()] == sorted(
+        bool(each.change) for each in scenario.shipped()
+    )
+
+
+@pytest.mark.parametrize(
+    "shipped", [each for each in scenario.shipped() if not each.change], ids=lambda each: each.name
+)
 def test_a_shipped_scenario_measures_across_nodes_for_ten_seconds_or_a_meshs_two_and_says_what_for(shipped):
     assert shipped.purpose
     assert (shipped.rounds, shipped.placement) == (1, Placement.CROSS_NODE)
@@ -178,6 +197,7 @@ def test_a_wrong_field_is_named_with_its_value_and_what_is_allowed(write, wrong,
             "protocol: 'TCCP': allowed: 'TCP', 'UDP', 'HTTP' or 'GRPC' (did you mean 'TCP'?)",
         ),
         ("protocol: TCP\ntool: siege", "tool: 'siege': cannot make TCP traffic; allowed: iperf, iperf3"),
+        ("protocol: TCP\ntool: probe", "change: is missing; allowed with tool probe: service, policy-deny"),
         ("protocol: TCP", "tool: is missing"),
         ("protocol: UDP\ntool: iperf", "options.iperf.bandwidth: is missing; UDP sends at a stated rate"),
     ],
@@ -256,3 +276,48 @@ def test_text_in_another_encoding_is_refused(tmp_path):
     path.write_bytes(b"title: caf\xe9\n")
     with pytest.raises(InvalidInputError, match="is not UTF-8 text"):
         scenario.load(path)
+
+
+PROBE = "name: mine\ntitle: Mine\nprotocol: TCP\ntool: probe\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ("change: firewall", "change: 'firewall': allowed: 'service', 'policy-deny' or 'policy-allow'"),
+        (
+            "change: service",
+            "path: 'pod-ip': does not fit change service; allowed with it: cluster-ip, node-port, ",
+        ),
+        (
+            "change: policy-deny\npath: dns",
+            "path: 'dns': does not fit change policy-deny; allowed with it: pod-ip",
+        ),
+        (
+            "change: policy-deny\nrounds: 3",
+            "rounds: 3: does not fit change policy-deny; allowed with it: 1, for what is made is there then",
+        ),
+        (
+            "change: policy-allow\noptions: {probe: {reachable: false}}",
+            "options.probe.reachable: 'given': does not fit change policy-allow; allowed with it: none",
+        ),
+        (
+            "change: policy-allow\noptions: {iperf: {length: 100}}",
+            "options.iperf: is for another tool; allowed: options.probe",
+        ),
+        (
+            "change: policy-allow\noptions: {probe: {interval_ms: 0}}",
+            "options.probe.interval_ms: 0: should be greater than or equal to 1",
+        ),
+    ],
+)
+def test_what_does_not_fit_a_change_is_refused(write, wrong, complaint):
+    path = write(f"{PROBE}{wrong}\n")
+    with pytest.raises(InvalidInputError) as caught:
+        scenario.load(path)
+    assert str(caught.value).startswith(f"{path}: {complaint}")
+
+
+def test_a_change_is_for_the_tool_that_sees_it(write):
+    with pytest.raises(InvalidInputError, match=r"tool: 'iperf': does not fit change service; .*: probe"):
+        scenario.load(write(MINIMAL + "change: service\n"))

@@ -105,8 +105,9 @@ def _contradiction(spec: RequestSpec, role: Role, pod_name: str) -> str | None:
     named = spec.pod_name(role)
     if named != pod_name:
         return f"spec.{role}PodName is {named}, but the request's label says that {pod_name} is the {role}"
-    if spec.tool not in DRIVERS:
-        return f"spec.tool: this worker does not drive {spec.tool}; it drives {', '.join(DRIVERS)}"
+    if spec.tool not in (*DRIVERS, Tool.PROBE):
+        drives = ", ".join((*DRIVERS, Tool.PROBE))
+        return f"spec.tool: this worker does not drive {spec.tool}; it drives {drives}"
     return None
 
 

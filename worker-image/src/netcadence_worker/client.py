@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
-from netcadence_worker.contract import Reason
 from netcadence_worker.destination import find_destination
-from netcadence_worker.failure import FailureError
 from netcadence_worker.job import (
     TOOL_SLACK_S,
     readable_output,
@@ -57,13 +54,7 @@ def take_client_part(job: Job) -> None:
 
 
 def _start_on_time(job: Job, tool: RunningTool, start: Start) -> None:
-    late_s = time.monotonic() - start.monotonic
-    if late_s > job.start_tolerance_s:
-        raise FailureError(
-            Reason.START_MISSED,
-            f"the published start was {late_s:.3f} s ago when it was seen; "
-            f"allowed: {job.start_tolerance_s} s",
-        )
+    job.require_in_time(start)
     at = start.monotonic + job.spec.start_delay_us / 1e6
     job.situation.bell.wait(at - _STEADY_S)  # the request may be withdrawn meanwhile
     tool.start(at)

@@ -107,6 +107,8 @@ class Tool(enum.StrEnum):
     IPERF3 = "iperf3"
     SIEGE = "siege"
     FORTIO = "fortio"
+    #: The worker's own: it tries again and again whether its server answers, and tells when that changed.
+    PROBE = "probe"
 
 
 def own_ports(protocol: Protocol, tool: Tool) -> tuple[int, ...]:
@@ -196,6 +198,8 @@ class Mark(enum.StrEnum):
     COARSE_CLOCK = "CoarseClock"
     #: Fewer requests were made than were asked for: the other side was slower than that.
     RATE_MISSED = "RateMissed"
+    #: A change's effect was not seen as long as the prober ran: its time is that until then.
+    NO_EFFECT = "NoEffect"
 
 
 def reporting_role(protocol: Protocol, tool: Tool, *, bounces: bool = False) -> Role:
@@ -351,6 +355,29 @@ class FortioOptions(Strict):
         return None
 
 
+class ProbeOptions(Strict):
+    """Typed options of the worker's own prober."""
+
+    #: Milliseconds between two attempts.
+    interval_ms: Annotated[int, Field(ge=1, le=1_000)] = 5
+    #: Milliseconds after which an attempt that was not answered has failed; sooner where 128 are open.
+    timeout_ms: Annotated[int, Field(ge=5, le=10_000)] = 1_000
+    #: Seconds for which the change's effect is watched before the end.
+    hold: Annotated[int, Field(ge=1, le=60)] = 2
+    #: Whether attempts are to get through once the change has its effect, or none is to; by default they are.
+    reachable: bool | None = None
+    #: Whether it is the other way round before, so that the pair is armed only then; by default it is.
+    from_opposite: bool | None = None
+
+    @property
+    def ends_reachable(self) -> bool:
+        return self.reachable is not False
+
+    @property
+    def begins_opposite(self) -> bool:
+        return self.from_opposite is not False
+
+
 class ToolOptions(Strict):
     """Options by tool; only those of the request's own tool may be given."""
 
@@ -358,6 +385,7 @@ class ToolOptions(Strict):
     iperf3: Iperf3Options | None = None
     siege: SiegeOptions | None = None
     fortio: FortioOptions | None = None
+    probe: ProbeOptions | None = None
 
     def obstacle(self, protocol: Protocol, *, duration_s: int, streams: int) -> tuple[str, str] | None:
         """Return the first option that does not fit, such as `iperf3.mss`, and why; None where all do."""
@@ -372,9 +400,9 @@ class ToolOptions(Strict):
 
 #: The tools that can make a protocol's traffic.
 TOOLS_OF: Final[dict[Protocol, frozenset[Tool]]] = {
-    Protocol.TCP: frozenset({Tool.IPERF, Tool.IPERF3}),
+    Protocol.TCP: frozenset({Tool.IPERF, Tool.IPERF3, Tool.PROBE}),
     Protocol.UDP: frozenset({Tool.IPERF, Tool.IPERF3}),
-    Protocol.HTTP: frozenset({Tool.SIEGE, Tool.FORTIO}),
+    Protocol.HTTP: frozenset({Tool.SIEGE, Tool.FORTIO, Tool.PROBE}),
     Protocol.GRPC: frozenset({Tool.FORTIO}),
 }
 
@@ -634,6 +662,21 @@ class Latencies(Strict):
         )
 
 
+#: Times that what a prober sees may change; one that sees more gives up.
+MOST_SPANS: Final = 512
+
+
+class ProbeSpan(Strict):
+    """Attempts one after another that all got through, or of which none did."""
+
+    reachable: bool
+    #: Of the first and the last attempt: when it was answered, or when it was sent if it was not. By the
+    #: client's own clock.
+    first_at: Instant
+    last_at: Instant
+    attempts: Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
 class RequestStatus(Strict):
     """What the workers report."""
 
@@ -646,6 +689,8 @@ class RequestStatus(Strict):
     intervals: Annotated[tuple[Interval, ...], Field(max_length=3_700)] = ()
     marks: Annotated[tuple[Mark, ...], Field(max_length=16)] = ()
     latencies: Latencies | None = None
+    #: What a prober saw, from the first attempt to the last.
+    spans: Annotated[tuple[ProbeSpan, ...], Field(max_length=MOST_SPANS)] = ()
     #: Seconds from the published start to the start of the client's tool, as the reporting worker knows it.
     worker_delay: Seconds | None = None
     error: ReportedError | None = None

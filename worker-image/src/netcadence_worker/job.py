@@ -182,6 +182,20 @@ class Job:
         clock = self.report.side.clock
         return Start.at(situation.start - timedelta(seconds=clock.offset if clock else 0.0))
 
+    def require_in_time(self, start: Start) -> None:
+        """Refuse to start at an instant that is over.
+
+        Raises:
+            FailureError: StartMissed.
+        """
+        late_s = time.monotonic() - start.monotonic
+        if late_s > self.start_tolerance_s:
+            raise FailureError(
+                Reason.START_MISSED,
+                f"the published start was {late_s:.3f} s ago when it was seen; "
+                f"allowed: {self.start_tolerance_s} s",
+            )
+
     def report_running(self, start: Start, tool: RunningTool | None = None) -> None:
         """Report that the traffic flows, a little after its start: not all pairs at the very same time.
 

@@ -122,6 +122,13 @@ _CATALOGUE = (
     Metric("tcp_rtt_min", "ms", _LOWER, 0, _DAY_S * 1000, "TCP round trip, least"),
     Metric("tcp_rtt_max", "ms", _LOWER, 0, _DAY_S * 1000, "TCP round trip, most"),
     Metric("congestion_window", "KBytes", _NEUTRAL, 0, _MANY, "Congestion window, mean"),
+    # Of a prober, and of the change that it saw the effect of.
+    Metric("probe_attempts", "attempts", _NEUTRAL, 0, _MANY, "Attempts"),
+    Metric("effect_after", "ms", _LOWER, -_DAY_S * 1000, _DAY_S * 1000, "Effect after"),
+    Metric("effect_uncertainty", "ms", _LOWER, 0, _DAY_S * 1000, "Effect, uncertainty"),
+    Metric("probe_leaks", "attempts", _LOWER, 0, _MANY, "Leaks"),
+    Metric("probe_flaps", "attempts", _LOWER, 0, _MANY, "Flaps"),
+    Metric("assigned_after", "ms", _LOWER, 0, _DAY_S * 1000, "Address after"),
     # Of the time in which all pairs of a round were sending.
     Metric("common_window", "s", _NEUTRAL, 0, _DAY_S, "Time in which all pairs sent"),
     Metric("throughput_common", "KBytes/s", _HIGHER, 0, 10 * _TERABIT_KBYTES, "Throughput while all sent"),
@@ -160,3 +167,6 @@ POSITIONS: Final[dict[str, tuple[str, ...]]] = {
         "longest_transaction",
     ),
 }
+
+#: What a prober's request yields, whatever its protocol; all but the attempts once its change is known.
+PROBED: Final = ("probe_attempts", "effect_after", "effect_uncertainty", "probe_leaks", "probe_flaps")

@@ -73,6 +73,10 @@ class Report:
         output = pack(tool.output(), truncated=tool.truncated)
         self._change(started_at=tool.started_at, ended_at=ended_at, output=output, usage=tool.usage)
 
+    def probed(self, started_at: datetime, output: ToolOutput) -> None:
+        """Keep what a prober saw, and when it began, for the final report."""
+        self._change(started_at=started_at, ended_at=datetime.now(UTC), output=pack(output, truncated=False))
+
     def used(self, usage: ResourceUsage | None) -> None:
         """Keep what this side's machine did where it ran no tool, for the final report."""
         self._change(usage=usage)
@@ -96,6 +100,8 @@ class Report:
                 "intervals": measurement.intervals,
                 "marks": measurement.marks,
             }
+            if measurement.spans:
+                figures["spans"] = measurement.spans
             whole = whole.model_copy(update=figures)
         self._publish(whole)
 

@@ -6,9 +6,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from netcadence_worker.client import take_client_part
-from netcadence_worker.contract import Reason, Role
+from netcadence_worker.contract import Reason, Role, Tool
 from netcadence_worker.failure import FailureError, WithdrawnError
 from netcadence_worker.log import say
+from netcadence_worker.probing import part as probing
 from netcadence_worker.server import take_server_part
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ class Task(threading.Thread):
         say(job.name, f"{self._role} of {way} with {spec.tool} for {spec.duration} s")
         with job.situation.bell:
             try:
-                part = take_client_part if self._role is Role.CLIENT else take_server_part
-                part(job)
+                self._take_part()
                 say(job.name, "succeeded")
             except WithdrawnError:
                 say(job.name, "deleted: given up")
@@ -53,6 +53,14 @@ class Task(threading.Thread):
                 unforeseen = f"an error of the worker itself: {type(error).__name__}: {error}"
                 self._fail(FailureError(Reason.TOOL_FAILED, unforeseen))
         self._done()
+
+    def _take_part(self) -> None:
+        if self.job.spec.tool is Tool.PROBE:
+            probing.take_part(self.job, self._role)
+        elif self._role is Role.CLIENT:
+            take_client_part(self.job)
+        else:
+            take_server_part(self.job)
 
     def _fail(self, failure: FailureError) -> None:
         say(self.job.name, f"failed: {failure.reason}: {failure}")

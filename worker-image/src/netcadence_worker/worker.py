@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.api import Endpoint
 from netcadence_worker.clock import ClockServer
+from netcadence_worker.contract import Tool
 from netcadence_worker.health import serve_health
 from netcadence_worker.log import say
 from netcadence_worker.reporter import Reporter
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from netcadence_worker.contract import Tool
     from netcadence_worker.settings import Settings
     from netcadence_worker.wire import Wire
 
@@ -29,7 +29,7 @@ _REPORTS_END_S: Final = 0.6
 
 def missing_tools(tools: Iterable[Tool]) -> list[str]:
     """Return those of the tools that are not on the PATH."""
-    return [tool.value for tool in tools if shutil.which(tool.value) is None]
+    return [tool.value for tool in tools if tool is not Tool.PROBE and not shutil.which(tool.value)]
 
 
 class Worker:

@@ -14,7 +14,7 @@ from netcadence_worker.metrics import METRICS, POSITIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from netcadence_worker.contract import Interval, Mark, Reason
+    from netcadence_worker.contract import Interval, Mark, ProbeSpan, Reason
 
 #: Together with the words between them these stay below the contract's 4096 characters of a message.
 _SUMMARY_CHARACTERS: Final = 800
@@ -56,12 +56,14 @@ class Measurement:
         intervals: Figures of its parts, in order; parts that a tool left out are missing.
         marks: What a reader has to know about them.
         histogram: Latencies of single requests, of tools that count them.
+        spans: What a prober saw.
     """
 
     results: tuple[Result, ...]
-    intervals: tuple[Interval, ...]
-    marks: tuple[Mark, ...]
+    intervals: tuple[Interval, ...] = ()
+    marks: tuple[Mark, ...] = ()
     histogram: Histogram | None = None
+    spans: tuple[ProbeSpan, ...] = ()
 
     @property
     def metrics(self) -> tuple[float, ...]:

@@ -1,0 +1,94 @@
+"""From what a prober saw, and when something was changed, to how long the change took to have its effect.
+
+The effect begins with the first span of attempts after the change that are as they are to be and stay so for
+a quarter of a second. What flickers before is on the way there; what is otherwise afterwards, or before the
+change, is a leak (an attempt got through that was not to) or a flap (one did not that was to).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from netcadence.change import ChangeMade
+from netcadence.record import PairOutcome
+from netcadence.scenario import Scenario
+from netcadence_worker.contract import Mark, ProbeOptions, ProbeSpan, Reason, ReportedError, Result
+from netcadence_worker.probing.sight import Span, effect
+
+
+def with_effect(outcome: PairOutcome, scenario: Scenario, made: ChangeMade | None) -> PairOutcome:
+    """Return a prober's outcome with the figures of the change that it saw.
+
+    Args:
+        made: The change that its pair was to see; None where none was made.
+    """
+    if scenario.change is None or not outcome.measured:
+        return outcome
+    if made is None:
+        error = ReportedError.of(Reason.RESULT_MISSING, "the change that was to be seen was not made")
+        return replace(outcome, results=(), intervals=(), marks=(), error=error)
+    options = scenario.probe
+    clock = outcome.clock
+    offset_s = clock.offset if clock else 0.0
+    spans = [_since(span, made, offset_s) for span in outcome.spans]
+    found = _judged(spans, options)
+    uncertainty_s = made.uncertainty_s + (clock.uncertainty if clock else 0.0) + options.interval_ms / 1e3
+    if found.is_bound and made.assigned_after_s is not None:
+        # It answered at the first attempt: so it may have since it had its address.
+        uncertainty_s += max(found.after_s - made.assigned_after_s, 0.0)
+    figures = {
+        "effect_after": found.after_s * 1e3,
+        "effect_uncertainty": uncertainty_s * 1e3,
+        "probe_leaks": float(found.leaks),
+        "probe_flaps": float(found.flaps),
+    }
+    if made.assigned_after_s is not None:
+        figures["assigned_after"] = made.assigned_after_s * 1e3
+    results = (*outcome.results, *(Result.of(name, value) for name, value in figures.items()))
+    marks = outcome.marks if found.is_seen else (*outcome.marks, Mark.NO_EFFECT)
+    return replace(outcome, results=results, marks=marks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What became of a change; seconds since it was asked for.
+
+    Attributes:
+        after_s: When its effect began; until when none was seen where there is none.
+        is_bound: Whether it was there at the first attempt, so that it may have begun before.
+    """
+
+    after_s: float
+    is_seen: bool
+    is_bound: bool
+    leaks: int
+    flaps: int
+
+
+def _since(span: ProbeSpan, made: ChangeMade, offset_s: float) -> Span:
+    first_s, last_s = (
+        (at + timedelta(seconds=offset_s) - made.at).total_seconds() for at in (span.first_at, span.last_at)
+    )
+    return Span(span.reachable, first_s, last_s, span.attempts)
+
+
+def _judged(spans: list[Span], options: ProbeOptions) -> _Found:
+    after = next((number for number, span in enumerate(spans) if span.first_s >= 0), len(spans))
+    if not options.begins_opposite:
+        after = 0
+    began = effect(spans[after:], reachable=options.ends_reachable)
+    number = len(spans) if began is None else after + began
+    # What is not as it is to be: before the change the wanted state, after its effect the other one.
+    stray = [span for span in spans[:after] if span.reachable is options.ends_reachable]
+    stray += [span for span in spans[number:] if span.reachable is not options.ends_reachable]
+    if began is None:
+        stray += [span for span in spans if span.last_s > 0 and span.reachable is not options.ends_reachable]
+    last_s = max((span.last_s for span in spans), default=0.0)
+    return _Found(
+        after_s=last_s if began is None else spans[number].first_s,
+        is_seen=began is not None,
+        is_bound=number == 0,
+        leaks=sum(span.attempts for span in stray if span.reachable),
+        flaps=sum(span.attempts for span in stray if not span.reachable),
+    )

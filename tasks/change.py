@@ -1,0 +1,44 @@
+"""Change: what is made while probers look on, and what has to be there before."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from netcadence.change import ChangeMade
+from netcadence.kube import changing
+from netcadence.kube.access import Object
+from netcadence.kube.changing import Preparation
+from netcadence.kube.dispatch import Arming
+from netcadence.kube.facts import ClusterFacts
+from netcadence.kube.observation import Observation
+from netcadence.kube.run import Run
+from netcadence.pair import Pair
+from tasks.progress import listener
+
+
+@task(name="prepare change", cache_policy=NO_CACHE)
+def prepare_change(run: Run, pairs: tuple[Pair, ...], owner: Object, facts: ClusterFacts) -> Preparation:
+    """Bring about what the change is to end; returns the pairs, each with what its prober tries."""
+    assert run.scenario.change is not None  # noqa: S101 - seen by the caller; tells the type checker
+    listener().step(f"preparing each server's {run.scenario.change.noun}")
+    return changing.prepare(run, pairs, owner=owner, sites=facts.sites, on_progress=listener().count)
+
+
+@task(name="change", cache_policy=NO_CACHE)
+def change(
+    run: Run,
+    pairs: tuple[Pair, ...],
+    preparation: Preparation,
+    *,
+    owner: Object,
+    start: datetime,
+    arming: Arming,
+    observation: Observation,
+) -> dict[int, ChangeMade]:
+    """Make the change once the probers run; returns when it was asked for, by pair."""
+    return changing.change(
+        run, pairs, preparation, owner=owner, start=start, arming=arming, observation=observation
+    )

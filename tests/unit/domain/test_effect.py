@@ -1,0 +1,97 @@
+"""From what a prober saw to how long a change took to have its effect."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from netcadence import scenario
+from netcadence.change import ChangeMade
+from netcadence.effect import with_effect
+from netcadence.pair import Pair, WorkerPod
+from netcadence.record import PairOutcome
+from netcadence_worker.contract import ClockReading, Mark, ProbeSpan, Reason, Result
+
+MADE_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+MADE = ChangeMade(MADE_AT, uncertainty_s=0.01)
+PAIR = Pair(0, WorkerPod("a", "1", "198.18.0.1", "n0"), WorkerPod("b", "2", "198.18.0.2", "n1"), 5001)
+#: The client's clock is so many seconds behind.
+BEHIND_S = 100.0
+
+
+def seen(*spans):
+    """Return what a prober reports: state, from and to in ms since the change, attempts."""
+
+    def instant(ms):
+        return MADE_AT + timedelta(milliseconds=ms) - timedelta(seconds=BEHIND_S)
+
+    return PairOutcome(
+        PAIR,
+        results=(Result.of("probe_attempts", sum(span[3] for span in spans)),),
+        clock=ClockReading(reference="r", offset=BEHIND_S, uncertainty=0.002),
+        spans=tuple(
+            ProbeSpan(reachable=state, first_at=instant(first), last_at=instant(last), attempts=attempts)
+            for state, first, last, attempts in spans
+        ),
+    )
+
+
+def judged(name, outcome, made=MADE):
+    return with_effect(outcome, scenario.find(name), made)
+
+
+def figures(outcome):
+    names = ("effect_after", "probe_leaks", "probe_flaps")
+    return tuple(outcome.value(name) for name in names)
+
+
+def test_a_service_is_there_from_its_first_answer_on():
+    """The time is from the request for the change; how exactly it is known is the sum of what may be off."""
+    outcome = judged("service-cluster-ip-tcp", seen((False, -300, 42, 70), (True, 47.5, 2050, 400)))
+    assert figures(outcome) == pytest.approx((47.5, 0, 0))
+    assert outcome.value("effect_uncertainty") == pytest.approx(10 + 2 + 5)
+    assert outcome.marks == ()
+
+
+def test_a_flicker_comes_before_the_effect_and_a_gap_after_it_is_a_flap():
+    spans = ((False, -300, 10, 60), (True, 15, 40, 5), (False, 45, 90, 9), (True, 95, 900, 160))
+    outcome = judged("service-cluster-ip-tcp", seen(*spans, (False, 905, 915, 3), (True, 920, 2100, 9)))
+    assert figures(outcome) == pytest.approx((95, 0, 3))
+
+
+def test_what_gets_through_a_policy_that_denies_is_a_leak():
+    outcome = judged("policy-deny", seen((True, -300, 80, 76), (False, 85, 900, 160), (True, 905, 910, 2)))
+    assert figures(outcome) == pytest.approx((85, 2, 0))
+
+
+def test_a_policy_that_never_denies_has_no_effect_and_leaks_throughout():
+    """The time is that until the end, so that no percentile looks better than it is, and it is marked."""
+    outcome = judged("policy-deny", seen((True, -300, 9_700, 2_000)))
+    assert figures(outcome) == pytest.approx((9_700, 2_000, 0))
+    assert outcome.marks == (Mark.NO_EFFECT,)
+
+
+def test_what_was_reachable_before_it_was_allowed_shows_no_effect():
+    """As where policies are not enforced at all: nothing that was seen is the change's doing."""
+    outcome = judged("policy-allow", seen((True, -300, 9_700, 2_000)))
+    assert figures(outcome) == pytest.approx((9_700, 2_000, 0))
+    assert outcome.marks == (Mark.NO_EFFECT,)
+
+
+def test_what_a_load_balancer_answers_at_the_first_attempt_may_have_been_there_since_it_had_its_address():
+    made = ChangeMade(MADE_AT, uncertainty_s=0.01, assigned_after_s=0.2)
+    outcome = judged("load-balancer", seen((True, 1_400, 3_400, 400)), made)
+    assert figures(outcome) == pytest.approx((1_400, 0, 0))
+    assert outcome.value("assigned_after") == pytest.approx(200)
+    assert outcome.value("effect_uncertainty") == pytest.approx(10 + 2 + 5 + 1_200)
+
+
+def test_a_change_that_was_not_made_leaves_no_figure():
+    outcome = judged("policy-deny", seen((True, -300, 9_700, 2_000)), None)
+    assert (outcome.results, outcome.error.reason) == ((), Reason.RESULT_MISSING)
+
+
+def test_other_tools_outcomes_stay_as_they_are():
+    outcome = PairOutcome(PAIR, results=(Result.of("throughput", 1.0),))
+    assert judged("tcp-1:1", outcome, None) is outcome

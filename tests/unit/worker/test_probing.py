@@ -1,0 +1,118 @@
+"""The worker's own prober and what answers it, over real sockets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+
+from netcadence_worker.bell import Bell
+from netcadence_worker.contract import ProbeOptions
+from netcadence_worker.failure import WithdrawnError
+from netcadence_worker.path_check import Knock, Path
+from netcadence_worker.probing.prober import Prober
+from netcadence_worker.probing.question import Question
+from netcadence_worker.probing.responder import Responder
+from netcadence_worker.probing.sight import Sight, Span, effect
+
+FAST = ProbeOptions(interval_ms=2, timeout_ms=50)
+
+
+@pytest.fixture
+def bell():
+    with Bell() as bell:
+        yield bell
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(params=[Knock.STREAM, Knock.HTTP])
+def path(request, free_port):
+    return Path("uid-1", request.param, "127.0.0.1", free_port, "127.0.0.1")
+
+
+def probe(path, bell, *, seconds=5.0, options=FAST, done=lambda _: False):
+    with Prober(path, options) as prober:
+        now_s = time.monotonic()
+        prober.run(bell, begin_s=now_s, until_s=now_s + seconds, done=done)
+        return prober.sight
+
+
+def states(sight):
+    return [span.reachable for span in sight.spans]
+
+
+def enough(number):
+    return lambda sight: sight.attempts >= number
+
+
+def test_a_server_that_comes_and_goes_is_seen_to_the_millisecond(path, bell):
+    """What is seen lies within a moment of when the listener was there, by the same clock."""
+    instants = {}
+
+    def come_and_go():
+        time.sleep(0.1)  # nothing to wait for: the prober is to see nobody for a while
+        with Responder(path, Question.of(path)):
+            instants["up"] = time.monotonic()
+            time.sleep(0.1)
+        instants["down"] = time.monotonic()
+
+    server = threading.Thread(target=come_and_go)
+    server.start()
+    sight = probe(path, bell, done=lambda sight: states(sight) == [False, True, False])
+    server.join()
+    before, there, after = sight.spans
+    assert before.attempts > 5
+    assert -0.02 < there.first_s - instants["up"] < 0.1
+    assert -0.1 < after.first_s - instants["down"] < 0.1
+
+
+def test_a_server_of_another_request_does_not_count(path, bell):
+    other = Path("uid-2", path.knock, path.server, path.port)
+    with Responder(other, Question.of(other)):
+        assert states(probe(path, bell, done=enough(10))) == [False]
+
+
+def test_what_never_answers_has_failed_once_its_time_is_up(path, bell):
+    """Meanwhile further attempts begin: one that is swallowed holds up none after it."""
+    with socket.create_server((path.server, path.port), backlog=128):
+        begun_s = time.monotonic()
+        sight = probe(path, bell, seconds=0.3)
+        assert time.monotonic() - begun_s < 2
+    assert states(sight) == [False]
+    assert sight.attempts > 20
+
+
+def test_a_request_that_is_withdrawn_is_given_up_at_once(path, bell):
+    threading.Timer(0.1, bell.interrupt, [WithdrawnError()]).start()
+    with pytest.raises(WithdrawnError):
+        probe(path, bell, seconds=30)
+
+
+def test_the_responder_survives_strangers(path, bell):
+    """Silence, noise and half a question cost only the connection on which they come."""
+    with (
+        Responder(path, Question.of(path)),
+        socket.create_connection((path.server, path.port)),
+        socket.create_connection((path.server, path.port)) as noisy,
+    ):
+        noisy.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert noisy.recv(10) == b""
+        assert states(probe(path, bell, done=enough(10))) == [True]
+
+
+def test_an_effect_is_a_state_that_lasts():
+    """A flicker on the way there is none, and it is no leak either: the effect begins after it."""
+    sight = Sight()
+    for at_s, reachable in ((0, False), (1.0, True), (1.1, True), (1.2, False), (2, True), (3, True)):
+        sight.add(reachable=reachable, at_s=at_s)
+    assert [span.attempts for span in sight.spans] == [1, 2, 1, 2]
+    assert effect(sight.spans, reachable=True) == 3
+    assert effect(sight.spans, reachable=False) is None
+    assert sight.spans[-1] == Span(reachable=True, first_s=2, last_s=3, attempts=2)
