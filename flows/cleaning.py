@@ -53,6 +53,7 @@ def clean(
             wire.place(namespace),
             wire,
             lease_namespace=lease_namespace,
+            also=() if namespace else leftovers.other_places(access, wire),
             run_id=run_id,
             dry_run=dry_run,
             on_doubt=lambda holder: display.step(f"watching whether run {holder} still lives"),
@@ -65,6 +66,7 @@ def as_json(done: Cleaning, *, cluster: str, dry_run: bool) -> dict[str, Any]:
         {
             "run_id": each.run_id,
             "kind": each.resource.kind,
+            "namespace": each.namespace,
             "name": each.name,
             "removed": each not in done.remaining,
         }

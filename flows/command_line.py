@@ -78,6 +78,12 @@ Exit codes:
   130  stopped with Ctrl-C; what was measured is stored
 """
 
+#: Below the list of scenarios.
+_OTHER_WAYS = """
+Each can be measured by another way: --path cluster-ip, node-port, dns,
+load-balancer or host-network; --ip-family ipv6; --placement same-node.
+Beside the nodes' own network, to say what pods cost: --baseline host-network"""
+
 application = typer.Typer(
     name="netcadence",
     help=_HELP,
@@ -289,7 +295,9 @@ def scenarios(*, as_json: Json = False) -> None:
             f"{each.duration_s} s",
             each.purpose or each.title,
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print(_OTHER_WAYS, style="dim", highlight=False)
 
 
 @application.command()

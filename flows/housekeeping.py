@@ -9,7 +9,7 @@ from prefect import flow
 
 from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
-from netcadence.kube.leftovers import Cleaning
+from netcadence.kube.leftovers import Cleaning, other_places
 from tasks.clean_up import remove_leftovers
 from tasks.report import report_cleaning
 
@@ -30,12 +30,14 @@ def housekeeping(
         cluster: Name under which the artifact is kept; by default the kubeconfig's name of the cluster.
         kubeconfig: By default KUBECONFIG, then ~/.kube/config, then the pod's own service account.
         context: Context of the kubeconfig; by default the current one.
-        namespace: Where the runs' workers and requests were made; by default `netcadence`, or the wire's own.
+        namespace: Where the runs' workers and requests were made; by default `netcadence` and
+            `netcadence-host`, or the wire's own.
         wire: Whose custom resource they used: `netcadence` or `clusterloader`.
         lease_namespace: Where the runs' lease is.
     """
     spoken = wires.find(wire)
     with closing(Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)) as access:
-        done = remove_leftovers(access, spoken.place(namespace), spoken, lease_namespace)
+        places = (spoken.place(namespace), *(() if namespace else other_places(access, spoken)))
+        done = remove_leftovers(access, places, spoken, lease_namespace)
         report_cleaning(done, access.cluster)
     return done

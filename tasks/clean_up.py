@@ -34,7 +34,10 @@ def clean_up(run: Run) -> bool:
     retry_delay_seconds=2,
     retry_condition_fn=if_transient,
 )
-def remove_leftovers(access: Access, namespace: str, wire: Wire, lease_namespace: str) -> Cleaning:
-    """Delete what runs have left that live no longer."""
+def remove_leftovers(
+    access: Access, namespaces: tuple[str, ...], wire: Wire, lease_namespace: str
+) -> Cleaning:
+    """Delete what runs have left in these namespaces that live no longer."""
     listener().step("removing what runs have left")
-    return leftovers.clean(access, namespace, wire, lease_namespace=lease_namespace)
+    first, *others = namespaces
+    return leftovers.clean(access, first, wire, lease_namespace=lease_namespace, also=others)

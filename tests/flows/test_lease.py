@@ -12,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from flows import environment
 from flows.command_line import application, outcome_of
 from flows.exit_code import ExitCode
 from netcadence.kube import lease, leftovers
 from netcadence.kube.dispatch import create_run
+from netcadence.kube.installation import install
 from netcadence.kube.lease import IfBusy, Terms, held
 from netcadence.kube.resource import DEPLOYMENT, LEASE, POD, REQUEST, RUN
 from netcadence.kube.run import Run
-from netcadence.kube.wire import NETCADENCE
+from netcadence.kube.wire import HOST_NAMESPACE, NETCADENCE
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 from netcadence.scenario import shipped
@@ -164,7 +166,9 @@ def killed_run(prefect, write_scenario, cluster, access, until):
 
 
 def test_what_a_killed_run_has_left_is_removed_and_nothing_else(killed_run, netcadence, access, capsys):
-    """First it is only shown; a run that lives keeps what it has made."""
+    """First it is only shown; a run that lives keeps what it has made. One was on the host network."""
+    install(access, HOST_NAMESPACE, environment.MANIFESTS, on_host=True)
+    create_run(Run(access, HOST_NAMESPACE, "left-on-hosts", shipped()[0]))
     assert netcadence("clean", "--dry-run") == 0
     shown = capsys.readouterr().out
     assert "would be removed" in shown
@@ -178,6 +182,7 @@ def test_what_a_killed_run_has_left_is_removed_and_nothing_else(killed_run, netc
         assert "Run living-one is measuring" in shown
         assert f"Deployment/worker-{killed_run}" in shown
         assert {each.run_id for each in leftovers.find(access, "netcadence", NETCADENCE)} == {"living-one"}
+        assert not leftovers.find(access, HOST_NAMESPACE, NETCADENCE)
         assert netcadence("clean", "--run-id", "living-one") == ExitCode.BUSY
     assert netcadence("clean", "--run-id", "living-one") == 0
     assert not leftovers.find(access, "netcadence", NETCADENCE)

@@ -73,6 +73,14 @@ def test_traffic_goes_through_a_service_of_the_server_alone(passed, access, prot
     assert access.list(SERVICE, "netcadence", selector=RUN_LABEL)[0] == []
 
 
+def test_the_name_of_a_headless_service_is_resolved_once_and_leads_to_the_server(passed, access):
+    if lacking := {"services", "dns"} & cluster_facts(access).lacks:
+        pytest.skip(f"the embedded network is without {' and '.join(sorted(lacking))}")
+    rows = passed("udp-1:1", "UDP", path="dns")
+    assert rows["target"].str.fullmatch(r"s\d-[-a-z0-9]+\.netcadence\.svc").all()
+    assert list(rows["target_ip"]) == list(rows["server_ip"])
+
+
 @pytest.mark.usefixtures("dual_stack")
 @pytest.mark.parametrize("protocol", ["TCP", "UDP"])
 def test_traffic_goes_over_ipv6(passed, protocol):

@@ -12,7 +12,9 @@ from netcadence.embedded import Cluster, Settings
 from netcadence.kube.access import Access
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.lease import Terms, held
-from netcadence.kube.resource import LEASE
+from netcadence.kube.permissions import PermissionMissingError
+from netcadence.kube.resource import LEASE, NAMESPACE
+from netcadence.kube.wire import HOST_NAMESPACE
 from netcadence.record import Verdict
 
 ORCHESTRATOR, WORKER = "netcadence-orchestrator", "netcadence-worker"
@@ -94,6 +96,19 @@ def test_a_run_under_the_orchestrators_own_account_passes(state):
 def test_a_run_over_services_under_that_account_passes_too(over_services, out_of_reach):
     verdict = over_services.result(raise_on_failure=False).judgement.verdict
     assert verdict is (Verdict.NOT_APPLICABLE if out_of_reach else Verdict.PASS)
+
+
+def test_a_run_on_the_host_network_says_in_a_sentence_what_has_to_be_applied_for_it(
+    measure, write_scenario, orchestrator, lab
+):
+    """Nothing was, for that namespace: neither is it made nor anything in it."""
+    scenario = write_scenario("tcp-1:1", path="host-network")
+    refused = measure(scenario, on=SimpleNamespace(kubeconfig=orchestrator)).result(raise_on_failure=False)
+    assert isinstance(refused, PermissionMissingError)
+    assert "in namespace netcadence-host" in str(refused)
+    assert "kubectl apply -k deployments/host-network" in str(refused)
+    with contextlib.closing(Access.connect(kubeconfig=lab.kubeconfig)) as access:
+        assert access.find(NAMESPACE, HOST_NAMESPACE) is None
 
 
 @pytest.mark.usefixtures("state", "over_services", "tenancy")

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from netcadence.kube import lease
 from netcadence.kube.access import Access
+from netcadence.kube.errors import ApiRefusedError
 from netcadence.kube.lease import ClusterBusyError
-from netcadence.kube.resource import CRD, DEPLOYMENT, NETWORK_POLICY, POD, RUN, SERVICE, Resource
+from netcadence.kube.resource import (
+    CRD,
+    DEPLOYMENT,
+    NAMESPACE,
+    NETWORK_POLICY,
+    POD,
+    RUN,
+    SERVICE,
+    Resource,
+)
 from netcadence.kube.run import Run
-from netcadence.kube.wire import Wire
+from netcadence.kube.wire import HOST_NAMESPACE, Wire
 from netcadence_worker.contract import RUN_LABEL
 
 _GONE_WITHIN_S: Final = 60.0
@@ -26,6 +36,7 @@ class Leftover:
     """One object that carries the id of the run that made it."""
 
     resource: Resource
+    namespace: str
     name: str
     uid: str
     run_id: str
@@ -66,12 +77,23 @@ def find(access: Access, namespace: str, wire: Wire, *, run_id: str = "") -> tup
     return _listed(access, namespace, _kinds(access, wire, others), selector)
 
 
+def other_places(access: Access, wire: Wire) -> tuple[str, ...]:
+    """Return where runs may have left something beside their usual namespace, if one may look there."""
+    if RUN not in wire.resources:
+        return ()
+    try:
+        return (HOST_NAMESPACE,) if access.find(NAMESPACE, HOST_NAMESPACE) else ()
+    except ApiRefusedError:  # who may not even look has run nothing there
+        return ()
+
+
 def clean(
     access: Access,
     namespace: str,
     wire: Wire,
     *,
     lease_namespace: str,
+    also: Sequence[str] = (),
     run_id: str = "",
     dry_run: bool = False,
     on_doubt: Callable[[str], None] = lambda _run_id: None,
@@ -84,6 +106,7 @@ def clean(
 
     Args:
         lease_namespace: Where the runs' lease is.
+        also: Other namespaces in which they may have left something.
         run_id: Only what this run has left.
         dry_run: Find, and remove nothing.
         on_doubt: Called with the id of the run that holds the lease, where it is not yet certain to live.
@@ -91,7 +114,8 @@ def clean(
     Raises:
         ClusterBusyError: The run that was named lives.
     """
-    found = find(access, namespace, wire, run_id=run_id)
+    places = (namespace, *also)
+    found = tuple(each for place in places for each in find(access, place, wire, run_id=run_id))
     alive, abandoned = lease.living_holder(access, lease_namespace, on_doubt=on_doubt)
     if alive and alive == run_id:
         raise ClusterBusyError(
@@ -105,8 +129,8 @@ def clean(
     for resource in _ROOTS:
         for each in dead:
             if each.resource == resource:
-                access.delete(resource, each.name, namespace, uid=each.uid)
-    remaining = _wait_gone(access, namespace, dead, timeout_s) if dead else ()
+                access.delete(resource, each.name, each.namespace, uid=each.uid)
+    remaining = _wait_gone(access, dead, timeout_s) if dead else ()
     if abandoned and lease_of:
         lease.remove(access, lease_namespace, abandoned)
     return Cleaning(alive, dead, remaining, lease_of)
@@ -120,19 +144,18 @@ def _kinds(access: Access, wire: Wire, others: tuple[Resource, ...]) -> tuple[Re
 
 def _listed(access: Access, namespace: str, kinds: Iterable[Resource], selector: str) -> tuple[Leftover, ...]:
     return tuple(
-        Leftover(kind, metadata["name"], metadata["uid"], metadata["labels"][RUN_LABEL])
+        Leftover(kind, namespace, metadata["name"], metadata["uid"], metadata["labels"][RUN_LABEL])
         for kind in kinds
         for metadata in (each["metadata"] for each in access.list(kind, namespace, selector=selector)[0])
     )
 
 
-def _wait_gone(
-    access: Access, namespace: str, dead: Collection[Leftover], timeout_s: float
-) -> tuple[Leftover, ...]:
+def _wait_gone(access: Access, dead: Collection[Leftover], timeout_s: float) -> tuple[Leftover, ...]:
     """Wait until nothing of it is there; return what is there all the same when the time is up."""
-    until, kinds = time.monotonic() + timeout_s, {each.resource: None for each in dead}
+    until, places = time.monotonic() + timeout_s, {(each.namespace, each.resource): None for each in dead}
     while True:
-        left = tuple(each for each in _listed(access, namespace, kinds, RUN_LABEL) if each in dead)
+        listed = (each for place, kind in places for each in _listed(access, place, [kind], RUN_LABEL))
+        left = tuple(each for each in listed if each in dead)
         if not left or time.monotonic() > until:
             return left
         time.sleep(_LOOK_S)
