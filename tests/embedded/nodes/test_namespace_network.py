@@ -164,6 +164,19 @@ def test_a_detached_pod_is_gone_and_its_address_is_not_given_out_at_once(runner,
     assert second.ips != first.ips
 
 
+def test_a_node_keeps_its_hardware_address_as_pods_come_and_go(claim, runner, network):
+    def address():
+        argv = ["ip", "-n", f"nc-{claim.slot.number}-node-0", "-j", "link", "show", "pods"]
+        return json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)[0]["address"]
+
+    before = address()
+    pods = [runner.run(network.attach("node-0")) for _ in range(8)]
+    assert address() == before
+    for pod in pods:
+        runner.run(network.detach(pod))
+    assert address() == before
+
+
 def test_a_few_hundred_pods_can_all_be_reached_at_once(runner, network):
     async def refused(pod):
         """Connect to a port where nobody listens; a neighbour that cannot be found would be another error."""

@@ -35,6 +35,24 @@ while True:
             _, peer = key.fileobj.recvfrom(100)
             key.fileobj.sendto(f"{name} {peer[0]}".encode(), peer)
 """
+#: Sends datagrams from one socket for ever, and prints each answer, or error, that is another than before.
+KEEP_ASKING = """
+import socket, sys, time
+last = None
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
+    connection.settimeout(0.5)
+    connection.connect((sys.argv[1], 80))
+    while True:
+        try:
+            connection.send(b"?")
+            answer = connection.recv(100).decode().split()[0]
+        except OSError as error:
+            answer = type(error).__name__
+        if answer != last:
+            print(answer, flush=True)
+        last = answer
+        time.sleep(0.02)
+"""
 #: Asks so many times and prints one answer, or one error, a line.
 ASK = """
 import socket, sys
@@ -148,6 +166,32 @@ def test_datagrams_are_served_and_a_pod_reaches_itself(servers, make_service, un
     until(lambda: "ConnectionRefusedError" not in ask(here, address))
     assert names(ask(here, address, count=3)) == {pod.name}
     assert names(ask(here, address, kind="udp", count=3)) == {pod.name}
+
+
+def test_datagrams_of_one_socket_follow_the_pods_as_they_come_and_go(servers, start_server, make_service):
+    pods, _ = servers
+    labels = {"app": f"app-{next(_numbers)}"}
+    ports = [{"port": 80, "targetPort": 8080, "protocol": "UDP"}]
+    address = make_service(selector=labels, ports=ports).spec.cluster_ip
+    argv = [
+        "nsenter",
+        f"--net=/run/netns/{namespace_at(pods[0].ip)}",
+        sys.executable,
+        "-S",
+        "-c",
+        KEEP_ASKING,
+    ]
+    with subprocess.Popen([*argv, address], stdout=subprocess.PIPE, text=True) as asking:
+        try:
+            told = iter(asking.stdout.readline, "")
+            assert any(line == "ConnectionRefusedError\n" for line in told)
+            first = start_server(labels, "node-0")
+            assert any(line == f"{first.name}\n" for line in told)
+            first.delete()
+            second = start_server(labels, "node-1")
+            assert any(line == f"{second.name}\n" for line in told)
+        finally:
+            asking.kill()
 
 
 def test_without_ready_pods_and_at_other_ports_connections_are_refused_at_once(servers, make_service, until):

@@ -7,6 +7,7 @@ whose cluster has no Services gets no rules, and so no connection tracking that 
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from typing import Final
 
 #: Marks, within a node, packets that are to come back the way they went.
 MASQUERADE: Final = 0x4000
+#: Marks flows that were refused, so that they can be forgotten once there is somebody for them.
+REFUSED: Final = 0x6E630001
+_ENDS: Final = re.compile(r": (\S+ \. [0-9]+)")
 FAMILIES: Final = {4: "ip", 6: "ip6"}
 
 
@@ -99,7 +103,7 @@ def pod_rules(forwards: Iterable[Forward], version: int, node: str) -> Rules:
         elements.add(("addresses", forward.address))
         if backends := _backends(forward, node, local=forward.internal_local):
             name = _name("to", forward)
-            chains[name] = _translation(forward, backends)
+            chains[name] = _marked(name, forward) + _translation(forward, backends)
             elements.add(
                 ("internal", f"{forward.address} . {forward.protocol} . {forward.port} : goto {name}")
             )
@@ -121,11 +125,35 @@ def node_rules(forwards: Sequence[Forward], version: int, node: str, addresses: 
             continue
         name = _name("from-outside", forward)
         # All pods are of one subnet: without masquerade the answer would not come back this way.
-        chains[name] = f"meta mark set meta mark or {MASQUERADE}; {_translation(forward, backends)}"
+        chains[name] = f"meta mark set meta mark or {MASQUERADE}; "
+        chains[name] += _marked(name, forward) + _translation(forward, backends)
         elements |= {
             ("external", f"{address} . {forward.protocol} . {port} : goto {name}") for address, port in places
         }
     return Rules(chains, frozenset(elements))
+
+
+def stale_marks(before: Rules, after: Rules) -> list[int]:
+    """Return the marks of flows that may go where nobody is any more, or that were refused."""
+    if before == after:
+        return []
+    return [
+        REFUSED,
+        *(
+            _mark(name)
+            for name, rule in before.chains.items()
+            if "-udp-" in name and set(_ENDS.findall(rule)) - set(_ENDS.findall(after.chains.get(name, "")))
+        ),
+    ]
+
+
+def _marked(name: str, forward: Forward) -> str:
+    """Return what marks a flow of datagrams as one of this chain's."""
+    return f"ct mark set {_mark(name)}; " if forward.protocol == "udp" else ""
+
+
+def _mark(name: str) -> int:
+    return zlib.crc32(name.encode())
 
 
 def _name(prefix: str, forward: Forward) -> str:

@@ -133,7 +133,11 @@ class NamespaceNetwork:
             fabric += _bare_up(node, "fabric")
         await _ip(fabric, self._fabric)
         for index, node in enumerate(self._nodes):
-            lines = ["link set lo up", f"link add pods {_BRIDGE}", *_bare_up("uplink", "pods")]
+            lines = [
+                "link set lo up",
+                f"link add pods address {_hardware_address(index)} {_BRIDGE}",
+                *_bare_up("uplink", "pods"),
+            ]
             await _ip(lines + self._up("pods", self._slot.node_offset(index)), self._namespace(node))
         await self._prepare_translation()
         await self._prepare_filters()
@@ -348,6 +352,15 @@ def _former_neighbour_limits() -> dict[str, tuple[int, ...]]:
             if kept := neighbours.from_text((interface / "ifalias").read_text().strip()):
                 return kept
     return neighbours.limits()
+
+
+def _hardware_address(index: int) -> str:
+    """Return a node's own, of those that are nobody's.
+
+    A bridge that is given none takes one of its ports': it would change as pods come and go, and whoever
+    talks to the node's address would talk to nobody for a while.
+    """
+    return f"02:00:00:00:{index >> 8:02x}:{index & 255:02x}"
 
 
 def _bare_up(interface: str, bridge: str = "") -> list[str]:

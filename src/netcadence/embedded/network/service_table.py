@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from netcadence.embedded.network.forwards import FAMILIES, MASQUERADE, Rules
+from netcadence.embedded.network.forwards import FAMILIES, MASQUERADE, REFUSED, Rules
 
 _TABLE: Final = "netcadence-services"
 _TYPES: Final = {4: "ipv4_addr", 6: "ipv6_addr"}
@@ -80,7 +80,7 @@ def _frame(version: int, *, node: bool) -> list[str]:
         lines.append(f"chain {name} {{ {family} daddr . meta l4proto . th dport vmap @{name}; }}")
     # What is not translated has no backend, or no such port. It is turned round first: a datagram that is
     # refused on its way out fails as not permitted, and as refused only on its way in.
-    lines.append(f"chain turn {{ {family} daddr @addresses redirect; }}")
+    lines.append(f"chain turn {{ {family} daddr @addresses ct mark set {REFUSED} redirect; }}")
     turned = (
         f"{family} daddr {_LOOPBACK[version]} ct direction original ct original {family} daddr @addresses"
     )

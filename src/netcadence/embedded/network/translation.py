@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from netcadence.embedded.errors import EmbeddedClusterError
-from netcadence.embedded.network import nftables
-from netcadence.embedded.network.forwards import Backend, Forward, Rules, node_rules, pod_rules
+from netcadence.embedded.network import conntrack, nftables
+from netcadence.embedded.network.forwards import Backend, Forward, Rules, node_rules, pod_rules, stale_marks
 from netcadence.embedded.network.service_table import script, whole
 
 #: Threads that set rules, each in many namespaces: changing threads for each takes longer than the change.
@@ -47,15 +47,14 @@ class _Place:
             OSError: The namespace is gone.
         """
         node = bool(self.addresses)
-        known = self.told.get
-        change = "".join(
-            script(each, known(each, _NOTHING), rules, node=node) for each, rules in wanted.items()
-        )
+        steps = [(version, self.told.get(version, _NOTHING), rules) for version, rules in wanted.items()]
         try:
-            nftables.run(self.path, change)
+            nftables.run(self.path, "".join(script(*step, node=node) for step in steps))
         except EmbeddedClusterError:
-            nftables.run(self.path, "".join(whole(each, rules, node=node) for each, rules in wanted.items()))
+            nftables.run(self.path, "".join(whole(version, rules, node=node) for version, _, rules in steps))
         self.told = wanted
+        if marks := {mark for _, before, after in steps for mark in stale_marks(before, after)}:
+            conntrack.forget(self.path, marks)
 
 
 class Translation:
