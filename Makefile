@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SCENARIOS ?= tcp-1:1 udp-1:1 http-1:1 tcp-50:50 udp-50:50 http-50:50
+# Many tests wait most of their time, so that three do not crowd two processors.
+TEST_PROCESSES ?= 3
 
 .PHONY: help
 help:  ## Say what there is to make
@@ -32,7 +34,8 @@ image: setup  ## Build the worker's image, IMAGE=name:tag, with docker, podman o
 
 .PHONY: test
 test: lint  ## Run every check and test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -m "not alone" --numprocesses=$(TEST_PROCESSES)
+	@$(BIN)/pytest -m alone
 
 .PHONY: test-cluster
 test-cluster: setup  ## Test on the cluster that KUBECONFIG names: make test-cluster IMAGE=registry/worker:tag

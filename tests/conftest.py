@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
 
@@ -15,6 +16,7 @@ from netcadence.embedded.network.addresses import BLOCK, PREFIX, Slot
 from netcadence.embedded.network.namespaces import namespaces_of
 from netcadence.kube.access import Access
 from netcadence.kube.resource import CRD, NAMESPACE, NODE, ROLE, ROLE_BINDING, SERVICE_ACCOUNT, Resource
+from tests.rooms import Roll, RoomScheduling
 
 NAMESPACES = Path("/run/netns")
 MANIFESTS = Path(__file__).resolve().parents[1] / "deployments" / "kubernetes"
@@ -25,6 +27,19 @@ KINDS = {
     each.kind: each
     for each in (CRD, NAMESPACE, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, _CLUSTER_ROLE, _CLUSTER_BINDING)
 }
+
+
+def pytest_configure(config):
+    # How long an example takes says more about the machine's other work than about what is tested.
+    hypothesis.settings.register_profile("no deadline", deadline=None)
+    hypothesis.settings.load_profile("no deadline")
+    if not hasattr(config, "workerinput"):  # the one process that sees all outcomes
+        config.pluginmanager.register(Roll(), "roll")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return RoomScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+from unittest import mock
 
 import kubernetes
 import pytest
 import yaml
 
+from flows.command_line import application, outcome_of
 from netcadence.embedded import Cluster, Settings
 from netcadence.kube.access import Access
 from netcadence.kube.installation import install
@@ -29,7 +29,6 @@ from netcadence.kube.resource import (
     SERVICE_ACCOUNT,
 )
 
-NETCADENCE = Path(sys.executable).with_name("netcadence")
 MANIFESTS = Path(__file__).resolve().parents[2] / "deployments" / "kubernetes"
 MADE = (CRD, NAMESPACE, SERVICE_ACCOUNT, ROLE, ROLE_BINDING, RUN, REQUEST, DEPLOYMENT, POD, LEASE)
 #: A port on which nothing listens: only the kernel's own services could.
@@ -75,17 +74,18 @@ def untouched(admin):
 
 
 @pytest.fixture
-def run(prefect, small, write_scenario):
-    """Return what runs a scenario at the terminal; gives its exit code and its words, line ends aside."""
+def run(prefect, small, write_scenario, capsys):
+    """Return what runs a scenario as a command does; gives its exit code and its words, line ends aside."""
     del prefect
-    surroundings = os.environ | {"COLUMNS": "300", "KUBECONFIG": str(small.kubeconfig)}
 
     def run(*words, **fields):
-        line = [NETCADENCE, "run", str(write_scenario("tcp-1:1", **fields)), *words]
-        done = subprocess.run(
-            line, env=surroundings, capture_output=True, text=True, timeout=100, check=False
-        )
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
+        line = ["run", str(write_scenario("tcp-1:1", **fields)), *words]
+        if "--kubeconfig" not in words:
+            line += ["--kubeconfig", str(small.kubeconfig)]
+        with mock.patch.dict(os.environ, COLUMNS="300"):
+            code = outcome_of(lambda: application(line, standalone_mode=False))
+        said = capsys.readouterr()
+        return code, " ".join((said.out + said.err).split())
 
     return run
 

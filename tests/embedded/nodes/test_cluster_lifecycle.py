@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -53,18 +52,17 @@ def up(images):
         cluster.down()
 
 
-def namespaces():
-    return {path.name for path in Path("/run/netns").glob("nc-*")}
-
-
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_cluster_comes_up_with_all_nodes_ready_and_goes_without_a_trace(up, connect, root, network):
-    before = namespaces()
+def test_a_cluster_comes_up_with_all_nodes_ready_and_goes_without_a_trace(
+    *, up, connect, root, network, networks_of, networks_left
+):
     cluster = up("trace", network)
+    made = networks_of(cluster)
+    assert bool(made) == (network == "namespaces")
     assert cluster.network == network
     nodes = connect(cluster).list_node().items
     ready = [each.status for node in nodes for each in node.status.conditions if each.type == "Ready"]
@@ -73,7 +71,7 @@ def test_a_cluster_comes_up_with_all_nodes_ready_and_goes_without_a_trace(up, co
     cluster.down()
     assert not daemon.alive
     assert not (root / "trace").exists()
-    assert namespaces() <= before
+    assert not networks_left(made)
 
 
 def test_only_its_owner_can_read_what_a_cluster_keeps(up, root):
@@ -138,16 +136,16 @@ def orphaning_pod(connect, start_pod_on, until, tmp_path, processes_with):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_nothing_is_left_after_down_when_the_daemon_was_killed(
-    up, orphaning_pod, root, network, processes_with
+    *, up, orphaning_pod, root, network, processes_with, networks_of, networks_left
 ):
-    before = namespaces()
     cluster = up("killed", network)
     mark = orphaning_pod(cluster)
+    made = networks_of(cluster)
     os.kill(cluster.pid, signal.SIGKILL)
     assert Cluster.down_leftovers("killed") is True
     assert processes_with(mark) == []
     assert not (root / "killed").exists()
-    assert namespaces() <= before
+    assert not networks_left(made)
 
 
 def test_a_crashed_cluster_is_replaced_by_the_next_of_its_name(up, until):
@@ -299,10 +297,9 @@ def test_an_operation_on_what_is_not_there_is_an_error(up):
 
 
 @pytest.mark.parametrize("network", NETWORKS[:1])
-def test_an_uplink_is_limited_through_the_api(up, network):
-    before = namespaces()
+def test_an_uplink_is_limited_through_the_api(up, network, networks_of):
     cluster = up("uplink", network)
-    (node,) = (name for name in namespaces() - before if name.endswith("node-0"))
+    (node,) = (name for name, _ in networks_of(cluster) if name.endswith("node-0"))
     cluster.set_uplink_rate("node-0", 50_000_000)
     command = ["tc", "-n", node, "qdisc", "show", "dev", "uplink"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout

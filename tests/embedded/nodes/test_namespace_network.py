@@ -192,6 +192,7 @@ def test_a_few_hundred_pods_can_all_be_reached_at_once(runner, network):
     runner.run(story())
 
 
+@pytest.mark.alone
 def test_the_machines_neighbour_limits_are_raised_for_clusters_and_put_back_by_the_last(claim, runner):
     if others_are_up():
         pytest.skip("another cluster is up on this machine and keeps the limits raised")
