@@ -13,6 +13,7 @@ from flows import environment
 from flows.acceptance import acceptance
 from flows.display import Display
 from flows.exit_code import of_verdict
+from flows.interruption import heeded
 from flows.session import Target, attended, server_needed, surroundings
 from netcadence.acceptance.outcome import Acceptance
 from netcadence.acceptance.programme import Programme
@@ -44,6 +45,7 @@ def accept(
         NetcadenceError: It ended without a verdict.
     """
     with (
+        heeded(),
         surroundings(home, target, console) as where,
         Display(console, programme.profile.name) as display,
         heard_by(display),

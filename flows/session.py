@@ -18,6 +18,7 @@ from flows import embedded_commands, environment, perfdata_commands, server
 from flows.benchmark import benchmark
 from flows.display import Display
 from flows.exit_code import ExitCode, of_error, of_verdict
+from flows.interruption import heeded
 from netcadence import scenario as scenarios
 from netcadence.adjustment import Adjustment
 from netcadence.embedded import Cluster
@@ -110,7 +111,13 @@ class Session:
 
     def _one(self, name: str, target: Target, run_id: str | None) -> Outcome:
         title = scenarios.find(name).name
-        with Display(self.console, title) as display, heard_by(display), server_needed(self.home), attended():
+        with (
+            heeded(),
+            Display(self.console, title) as display,
+            heard_by(display),
+            server_needed(self.home),
+            attended(),
+        ):
             state: State[Any] = benchmark(
                 name,
                 adjustment=self.adjustment,

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of the traffic, and the signal by which schedulers end what takes too long."""
+"""Ctrl-C while pairs arm and in the traffic, and the signal by which schedulers end what takes too long."""
 
 from __future__ import annotations
 
@@ -21,12 +21,20 @@ NETCADENCE = Path(sys.executable).with_name("netcadence")
 NAMESPACES = Path("/run/netns")
 
 
-@pytest.fixture(scope="module", params=[signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+#: What strikes, and once what is under way.
+CASES = {
+    "SIGINT as pairs arm": (signal.SIGINT, "arming"),
+    "SIGTERM in the traffic": (signal.SIGTERM, "traffic"),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
 def interrupted(request, prefect, write_scenario, processes_of, until):
-    """A command that was interrupted once its tools ran: what it printed, and what was there of it before."""
+    """A command that was interrupted: what it printed, and what was there of it before."""
     del prefect
     scenario = write_scenario("tcp-interrupted", clients=2, duration_s=60)
-    run_id = f"interrupted-by-{request.param.name.lower()}"
+    number, moment = CASES[request.param]
+    run_id = f"interrupted-{request.param.lower().replace(' ', '-')}"
     command = [NETCADENCE, "run", str(scenario), "--embedded", "--run-id", run_id]
     # A shell has what it starts in the background ignore SIGINT, and that is inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,14 +49,17 @@ def interrupted(request, prefect, write_scenario, processes_of, until):
                 tools = [pid for pid in processes_of(folder) if name_of(pid) == "iperf"]
                 return [pid for pid in tools if processor_s(pid) > 0.2]
 
-            until(lambda: len(sending()) == 4, deadline_s=60)
+            if moment == "arming":
+                assert any("arming" in line for line in process.stdout)
+            else:
+                until(lambda: len(sending()) == 4, deadline_s=60)
             namespaces = namespaces_of(processes_of(folder))
-            process.send_signal(request.param)
+            process.send_signal(number)
             _, err = process.communicate(timeout=60)
         finally:
             process.kill()
     return Interrupted(
-        request.param,
+        number,
         run_id,
         process.returncode,
         err,
