@@ -45,6 +45,11 @@ _LEAD_PER_PAIR_S: Final = 0.02
 _MOST_LEAD_S: Final = 5.0
 #: The lead is this many times the slowest way from our write to our own watch seen while arming.
 _LEAD_FACTOR: Final = 2.0
+#: Once starts of this run have reached its workers, the lead need be no more than this many times the slowest
+#: way of such a start, and at least so many seconds, of which each pair adds some.
+_KNOWN_LEAD_FACTOR: Final = 3.0
+_LEAST_KNOWN_LEAD_S: Final = 0.1
+_KNOWN_LEAD_PER_PAIR_S: Final = 0.005
 #: Seconds for which a start that cannot be written is tried anew, and the least pause between two tries.
 _FIRE_PATIENCE_S: Final = 45.0
 _FIRE_PAUSE_S: Final = 0.05
@@ -61,17 +66,22 @@ class Arming:
         slowest_notice_s: The longest it took for a written request to come back on our own watch.
         fastest_notice_s: The shortest; what the best estimate of the reference's clock is late by at most.
         least_lead_s: Where nothing was measured, what the lead has to be at least.
+        slowest_start_s: The longest it took for a start of this run to reach a worker; None before the first.
     """
 
     armed: frozenset[int]
     slowest_notice_s: float
     least_lead_s: float = 0.0
     fastest_notice_s: float = 0.0
+    slowest_start_s: float | None = None
 
     @property
     def lead_s(self) -> float:
         """Seconds between publishing the start and the start itself."""
         least_s = _LEAST_LEAD_S + _LEAD_PER_PAIR_S * len(self.armed)
+        if self.slowest_start_s is not None:
+            known_s = _LEAST_KNOWN_LEAD_S + _KNOWN_LEAD_PER_PAIR_S * len(self.armed)
+            least_s = min(least_s, max(known_s, _KNOWN_LEAD_FACTOR * self.slowest_start_s))
         measured_s = min(max(least_s, _LEAD_FACTOR * self.slowest_notice_s), _MOST_LEAD_S)
         return max(measured_s, self.least_lead_s)
 
@@ -149,7 +159,20 @@ def arm(
         frozenset(armed),
         slowest_notice_s=max(notices_s, default=0.0),
         fastest_notice_s=min(notices_s, default=0.0),
+        slowest_start_s=_slowest_start_s(observation),
     )
+
+
+def _slowest_start_s(observation: Observation) -> float | None:
+    """Return how long the slowest start took to its client: its lead, less what the client had left of it."""
+    ways_s = [
+        lead_s - sighting.status.client.start_notice
+        for index, lead_s in observation.leads_s.items()
+        if (sighting := observation.requests.get(index))
+        and sighting.status.client is not None
+        and sighting.status.client.start_notice is not None
+    ]
+    return max(ways_s, default=None)
 
 
 def _create_requests(
@@ -206,7 +229,9 @@ def fire(run: Run, round_: int, *, arming: Arming, observation: Observation) -> 
         spec = RunSpec.model_validate(published["spec"])
         if start := spec.start_of(round_):
             return start
-        start = reference_now(observation.requests.values()) + timedelta(seconds=_lead_s(arming, begun))
+        lead_s = _lead_s(arming, begun)
+        observation.leads_s.update(dict.fromkeys(arming.armed, lead_s))
+        start = reference_now(observation.requests.values()) + timedelta(seconds=lead_s)
         starts = (*spec.starts, RoundStart(round=round_, at=start))
         body = {
             "metadata": {"resourceVersion": published["metadata"]["resourceVersion"]},

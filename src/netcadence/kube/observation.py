@@ -53,6 +53,7 @@ class Observation:
     Attributes:
         requests: The latest sighting by pair index.
         lost: By worker pod name, the loss of those that were lost.
+        leads_s: By pair index, how long before its start that start was published.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Observation:
     ) -> None:
         self.requests: dict[int, Sighting] = {}
         self.lost: dict[str, Loss] = {}
+        self.leads_s: dict[int, float] = {}
         self._run = run
         self._workers = {worker.name: worker for worker in workers}
         self._guard = guard

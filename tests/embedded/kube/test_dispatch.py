@@ -74,11 +74,14 @@ def await_running(until, run, pair):
 
 
 def test_pairs_start_together_and_all_report(fired):
-    _, _, _, outcomes = fired(clients=2)
+    _, pairs, observation, outcomes = fired(clients=2)
     for outcome in outcomes():
         assert outcome.measured, outcome.error
         assert outcome.value("throughput") > 1000
         assert abs(outcome.start_offset_s) < 0.25
+    for pair in pairs:
+        notice_s = observation.requests[pair.index].status.client.start_notice
+        assert notice_s < observation.leads_s[pair.index], "the start was seen before it was published"
 
 
 def test_a_server_that_nobody_listens_at_is_refused(arming, freeze):

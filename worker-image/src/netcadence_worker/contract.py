@@ -594,6 +594,8 @@ class SideStatus(Strict):
     #: Bytes; of the interface that has the pod's address.
     mtu: Annotated[int, Field(ge=68, le=2_147_483_647)] | None = None
     armed_at: Instant | None = None
+    #: Of a client: how long before its start it saw that start published; negative if that was too late.
+    start_notice: Seconds | None = None
     #: When the tool really started, by this worker's own clock, taken just before it replaced its launcher.
     started_at: Instant | None = None
     ended_at: Instant | None = None

@@ -62,6 +62,10 @@ class Report:
         """Keep where the client connects, for all reports that follow."""
         self._change(target=address)
 
+    def noticed(self, notice_s: float) -> None:
+        """Keep how long before its start this side saw it published, for all reports that follow."""
+        self._change(start_notice=notice_s)
+
     def running(self, started_at: datetime | None) -> None:
         """Say that the traffic flows; a client adds when its tool started."""
         self._change(phase=Phase.RUNNING, started_at=started_at)
