@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 MERGE = {"Content_Type": "application/merge-patch+json"}
@@ -121,6 +123,17 @@ def test_recreate_ends_the_old_pods_before_the_new_begin(workload, eventually):
     patch = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "example:2"}]}}}}
     workload.api.ask(f"{workload.path}/web", "PATCH", patch, **STRATEGIC)
     eventually(lambda: workload.images() == ["example:2"] * 2)
+
+
+def test_pods_that_a_node_refuses_are_replaced_more_and_more_slowly(workload, eventually):
+    begun = time.monotonic()
+    workload.create(replicas=1)
+    for number in range(1, 6):
+        made = eventually(lambda number=number: len(workload.pods()) == number and workload.pods())
+        for pod in made:
+            path = f"{workload.pods_path}/{pod['metadata']['name']}/status"
+            workload.api.ask(path, "PATCH", {"status": {"phase": "Failed"}}, **MERGE)
+    assert time.monotonic() - begun >= 0.1 + 0.2 + 0.4 + 0.8
 
 
 def test_deleting_a_deployment_takes_everything_with_it(workload, eventually):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 REPLICA_SETS: Final = "replicasets.apps"
 #: The condition of ReplicaSets, and of their Deployments, whose pods are refused.
 FAILURE: Final = "ReplicaFailure"
+#: Pods that a node has refused are replaced after a pause, which each of them doubles.
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 5.0
 
 
 class ReplicaSetController(Reconciler):
@@ -28,6 +32,7 @@ class ReplicaSetController(Reconciler):
 
     def __init__(self, store: Store) -> None:
         self._recorder = EventRecorder(store)
+        self._made_at: dict[Key, float] = {}
         super().__init__(store)
 
     def keys(self, resource: str, obj: Mapping[str, Any]) -> Iterable[Key]:
@@ -42,19 +47,37 @@ class ReplicaSetController(Reconciler):
         try:
             replica_set = self.store.revision(REPLICA_SETS, name, namespace).content
         except ApiError:
+            self._made_at.pop(key, None)
             return
-        pods = [pod for pod in controlled_by(self.store, "pods", replica_set) if not _is_finished(pod)]
-        staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        pods = controlled_by(self.store, "pods", replica_set)
+        staying = [
+            pod for pod in pods if not _is_finished(pod) and "deletionTimestamp" not in pod["metadata"]
+        ]
         refusal = None
         if "deletionTimestamp" not in replica_set["metadata"]:
-            refusal = self._adjust(replica_set, staying)
+            pause_s = self._pause_s(key, failed=sum(_has_failed(pod) for pod in pods))
+            if len(staying) < replica_set["spec"]["replicas"] and pause_s > 0:
+                self.later(key, pause_s)
+            else:
+                refusal = self._adjust(key, replica_set, staying)
         self._report(replica_set, refusal)
         if refusal:
             raise refusal  # and tried again later
 
-    def _adjust(self, replica_set: Mapping[str, Any], pods: list[Mapping[str, Any]]) -> ApiError | None:
+    def _pause_s(self, key: Key, *, failed: int) -> float:
+        """Return for how long no pod is made yet, for those that were made lately have failed."""
+        if not failed or key not in self._made_at:
+            return 0.0
+        pause_s: float = min(_FIRST_PAUSE_S * 2 ** min(failed - 1, 16), _LONGEST_PAUSE_S)
+        return self._made_at[key] + pause_s - time.monotonic()
+
+    def _adjust(
+        self, key: Key, replica_set: Mapping[str, Any], pods: list[Mapping[str, Any]]
+    ) -> ApiError | None:
         """Make or delete pods; return why the first of those that could not be made was refused."""
         missing = replica_set["spec"]["replicas"] - len(pods)
+        if missing > 0:
+            self._made_at[key] = time.monotonic()
         for _ in range(missing):
             try:
                 self.store.create("pods", _pod_of(replica_set))
@@ -140,6 +163,10 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 def _is_finished(pod: Mapping[str, Any]) -> bool:
     return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _has_failed(pod: Mapping[str, Any]) -> bool:
+    return bool(pod.get("status", {}).get("phase") == "Failed")
 
 
 def _worth(pod: Mapping[str, Any]) -> tuple[bool, bool, float]:
