@@ -312,7 +312,11 @@ def results(
     perfdata: PerfDataFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Show the runs in the lake, newest last."""
+    """Show the runs in the lake, newest last.
+
+    What `import-perfdata` has kept is no run: it stands in the tables `results` and `summaries`, with the
+    origin `perfdata`.
+    """
     perfdata_commands.require_folder(perfdata)
 
     from flows import history  # noqa: PLC0415 - imports pandas

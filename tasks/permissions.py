@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 
 from netcadence.kube import permissions
 from netcadence.kube.run import Run
+from netcadence.kube.wire import CLUSTERLOADER
 from tasks.progress import listener
 from tasks.retry import if_transient
 
@@ -23,4 +24,6 @@ def require(run: Run, lease_namespace: str) -> None:
     listener().step("asking for permissions")
     wanted = permissions.needed(run.wire, lease_namespace, run.scenario)
     apply = permissions.APPLY_HOST if run.scenario.on_host else permissions.APPLY
+    if run.wire is CLUSTERLOADER:
+        apply = permissions.APPLY_UPSTREAM
     permissions.require(run.access, run.namespace, wanted, apply=apply)

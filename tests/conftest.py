@@ -118,16 +118,16 @@ def networks_left():
 
 @pytest.fixture(scope="session")
 def manifests_applied():
-    """Return what puts all that `kubectl apply -k deployments/kubernetes` does into a cluster."""
+    """Return what puts all that `kubectl apply -k` of a folder does into a cluster."""
 
-    def manifests_applied(access):
-        kustomization = yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())
+    def manifests_applied(access, folder=MANIFESTS):
+        kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
         namespace = kustomization["namespace"]
         for file in kustomization["resources"]:
-            for body in yaml.safe_load_all((MANIFESTS / file).read_text()):
+            for body in yaml.safe_load_all((folder / file).read_text()):
                 resource = KINDS[body["kind"]]
                 for subject in body.get("subjects", ()):
-                    subject["namespace"] = namespace
+                    subject.setdefault("namespace", namespace)
                 access.create(resource, body, namespace if resource.namespaced else None)
         return namespace
 

@@ -38,6 +38,8 @@ from netcadence_worker import clusterloader
 APPLY: Final = "kubectl apply -k deployments/kubernetes"
 #: Likewise, for what runs on the host network need beside that.
 APPLY_HOST: Final = "kubectl apply -k deployments/host-network"
+#: And for those that drive ClusterLoader2's workers.
+APPLY_UPSTREAM: Final = f"{APPLY}, then kubectl apply -k deployments/clusterloader"
 _ASKERS: Final = 8
 #: Seconds that the first question may take. A server that is not there at all is not waited for as one that
 #: is busy in the middle of a run.

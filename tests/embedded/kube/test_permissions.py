@@ -14,8 +14,17 @@ import yaml
 
 from netcadence.kube.access import Access
 from netcadence.kube.errors import ApiRefusedError
-from netcadence.kube.permissions import NEEDED, PermissionMissingError, require
+from netcadence.kube.permissions import (
+    APPLY_UPSTREAM,
+    NEEDED,
+    NEEDED_UPSTREAM,
+    PermissionMissingError,
+    needed,
+    require,
+)
 from netcadence.kube.resource import DEPLOYMENT, LEASE, NAMESPACE, NODE, POD, REQUEST, ROLE, RUN, Resource
+from netcadence.kube.wire import CLUSTERLOADER
+from netcadence.traffic_path import TrafficPath
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ORCHESTRATOR, WORKER = "netcadence-orchestrator", "netcadence-worker"
@@ -86,22 +95,44 @@ def orchestrator(account):
     return account(ORCHESTRATOR)
 
 
-def test_what_a_run_asks_for_is_what_the_manifest_grants(granted):
-    needed = {
+def rights(permissions):
+    """Return permissions as `granted` returns those of a manifest."""
+    return {
         (
             each.verb,
             each.resource.qualified,
             each.resource.namespaced or each.resource == NAMESPACE,
             each.name,
         )
-        for each in NEEDED
+        for each in permissions
     }
-    assert needed == granted("orchestrator.yaml")
+
+
+def test_what_a_run_asks_for_is_what_the_manifest_grants(granted):
+    assert rights(NEEDED) == granted("orchestrator.yaml")
+
+
+def test_what_clusterloaders_wire_takes_beside_that_is_what_its_own_manifest_grants(granted):
+    """The lease, and the cluster's nodes, are the account's already."""
+    shared = rights(each for each in NEEDED_UPSTREAM if each.resource in (LEASE, NODE))
+    assert shared <= granted("orchestrator.yaml")
+    assert rights(NEEDED_UPSTREAM) - shared == granted("../clusterloader/orchestrator.yaml")
 
 
 def test_the_orchestrators_account_has_all_that_a_run_asks_for(installed, orchestrator):
     _, _, namespace = installed
     require(orchestrator, namespace)
+
+
+def test_the_account_may_drive_clusterloaders_workers_once_that_was_granted(
+    installed, orchestrator, manifests_applied
+):
+    _, admin, namespace = installed
+    over_it = needed(CLUSTERLOADER, namespace, TrafficPath.POD_IP)
+    with pytest.raises(PermissionMissingError, match=r"-k deployments/clusterloader\)"):
+        require(orchestrator, "netperf", over_it, apply=APPLY_UPSTREAM)
+    manifests_applied(admin, CHECKOUT / "deployments" / "clusterloader")
+    require(orchestrator, "netperf", over_it)
 
 
 def test_the_orchestrators_rights_end_at_its_namespace(orchestrator):
