@@ -383,11 +383,11 @@ def wait() -> Callable[..., Any]:
 
 @pytest.fixture
 def address() -> Callable[[], str]:
-    """Return a loopback address that no other test uses."""
+    """Return a loopback address that no other test uses, nor one in another process: ports are fixed."""
 
     def fresh() -> str:
-        number = next(_addresses)
-        return f"127.77.{number // 250}.{number % 250 + 1}"
+        number = (os.getpid() % 2**13) << 10 | next(_addresses) % 2**10
+        return str(ipaddress.IPv4Address("127.128.0.0") + number)
 
     return fresh
 
