@@ -54,7 +54,6 @@ def take_client_part(job: Job) -> None:
 
 
 def _start_on_time(job: Job, tool: RunningTool, start: Start) -> None:
-    job.report.noticed(start.monotonic - time.monotonic())
     job.require_in_time(start)
     at = start.monotonic + job.spec.start_delay_us / 1e6
     job.situation.bell.wait(at - _STEADY_S)  # the request may be withdrawn meanwhile

@@ -183,12 +183,13 @@ class Job:
         return Start.at(situation.start - timedelta(seconds=clock.offset if clock else 0.0))
 
     def require_in_time(self, start: Start) -> None:
-        """Refuse to start at an instant that is over.
+        """Refuse to start at an instant that is over; report how far off it is.
 
         Raises:
             FailureError: StartMissed.
         """
         late_s = time.monotonic() - start.monotonic
+        self.report.noticed(-late_s)
         if late_s > self.start_tolerance_s:
             raise FailureError(
                 Reason.START_MISSED,
