@@ -13,7 +13,7 @@ from typing import Final
 
 from netcadence.embedded import leftovers
 from netcadence.embedded.api.access import ADMINISTRATORS, Tokens, identity_of_user, service_account_user
-from netcadence.embedded.api.rbac import RoleAuthorizer, grant_what_everybody_may
+from netcadence.embedded.api.rbac import RoleAuthorizer, grant_what_every_cluster_grants
 from netcadence.embedded.api.server import ApiServer
 from netcadence.embedded.api.service_addresses import ServiceRanges
 from netcadence.embedded.api.store import ApiError, Object, Store
@@ -61,7 +61,7 @@ class Daemon:
         self._stop = asyncio.Event()
         for name in _NAMESPACES:
             self._store.create("namespaces", {"metadata": {"name": name}})
-        grant_what_everybody_may(self._store)
+        grant_what_every_cluster_grants(self._store)
 
     def stop(self) -> None:
         """Ask the cluster to end."""

@@ -256,6 +256,22 @@ def test_kubectl_creates_what_it_sends_as_protobuf(kubectl, api):
     assert api.ask(path).code == 404
 
 
+def test_a_go_client_of_long_ago_creates_a_namespace(api):
+    # The body of client-go 0.18, recorded: it also sends the name of a cluster, which is empty.
+    recorded = (
+        "6b3873000a0f0a02763112094e616d65737061636512210a190a076e65747065726612001a00"
+        "22002a003200380042007a0012001a020a001a002200"
+    )
+    answer = api.ask(
+        "/api/v1/namespaces",
+        "POST",
+        bytes.fromhex(recorded),
+        Content_Type="application/vnd.kubernetes.protobuf",
+    )
+    assert (answer.code, answer.body["metadata"]["name"]) == (201, "netperf")
+    api.ask("/api/v1/namespaces/netperf", "DELETE")
+
+
 def test_kubectl_makes_a_token_that_is_its_service_accounts(kubectl, api, namespace):
     kubectl("create", "-n", namespace, "serviceaccount", "watcher")
     token = kubectl("create", "token", "watcher", "-n", namespace, "--duration=20m").strip()

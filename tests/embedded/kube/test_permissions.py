@@ -28,6 +28,9 @@ from netcadence.traffic_path import TrafficPath
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ORCHESTRATOR, WORKER = "netcadence-orchestrator", "netcadence-worker"
+CLUSTER_BINDING = Resource(
+    "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
+)
 CLUSTER_ROLE = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False)
 SECRET = Resource("", "v1", "secrets", "Secret")
 TOKEN_OF_ORCHESTRATOR = Resource("", "v1", f"serviceaccounts/{ORCHESTRATOR}/token", "TokenRequest")
@@ -140,6 +143,20 @@ def test_the_orchestrators_rights_end_at_its_namespace(orchestrator):
         require(orchestrator, "other")
     assert "create, list, delete deployments.apps in namespace other" in str(caught.value)
     assert "nodes" not in str(caught.value)
+
+
+def test_the_role_that_every_cluster_has_for_its_administrators_can_be_bound(installed, account):
+    _, admin, namespace = installed
+    anybody = account("default")
+    with pytest.raises(ApiRefusedError, match=r'User "system:serviceaccount:.*:default" cannot list'):
+        anybody.list(SECRET, "other")
+    # As ClusterLoader2 binds it for its workers.
+    subject = {"kind": "ServiceAccount", "name": "default", "namespace": namespace}
+    role = {"apiGroup": CLUSTER_ROLE.group, "kind": CLUSTER_ROLE.kind, "name": "cluster-admin"}
+    binding = body(CLUSTER_BINDING, "networktestrequests-rbac", subjects=[subject], roleRef=role)
+    admin.create(CLUSTER_BINDING, binding)
+    assert anybody.list(SECRET, "other")[0]
+    admin.delete(CLUSTER_BINDING, "networktestrequests-rbac")
 
 
 @pytest.mark.parametrize("needed", NEEDED, ids=lambda each: f"{each.verb}-{each.resource.plural}-{each.name}")

@@ -114,9 +114,10 @@ _MESSAGES: Final[dict[str, dict[int, tuple[str, str]]]] = {
     },
     "Preconditions": {1: ("uid", "text"), 2: ("resourceVersion", "text")},
 }
-#: Fields that writers send and the server sets itself: times, versions, status.
+#: Fields that writers send and the server sets itself: times, versions, status. Go clients before 1.24 send
+#: field 15 of ObjectMeta, the cluster's name, which nobody ever set.
 _KEPT_BY_SERVER: Final = {
-    "ObjectMeta": (4, 7, 8, 9, 10, 17),
+    "ObjectMeta": (4, 7, 8, 9, 10, 15, 17),
     "Namespace": (3,),
     "SelfSubjectReview": (2,),
     "SelfSubjectAccessReview": (3,),

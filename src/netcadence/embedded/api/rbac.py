@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from netcadence.embedded.api.access import EVERYBODY, service_account_user
+from netcadence.embedded.api.access import ADMINISTRATORS, EVERYBODY, service_account_user
 
 if TYPE_CHECKING:
     from netcadence.embedded.api.access import Identity
@@ -24,7 +24,7 @@ _BINDINGS: Final = f"rolebindings.{_GROUP}"
 _CLUSTER_BINDINGS: Final = f"clusterrolebindings.{_GROUP}"
 _ANY: Final = "*"
 
-#: What every Kubernetes cluster lets everybody who is known do: look around, and ask about oneself.
+#: Where everybody who is known may look around.
 _DISCOVERY: Final = (
     "/api",
     "/api/*",
@@ -38,29 +38,40 @@ _DISCOVERY: Final = (
     "/version",
     "/version/",
 )
-_EVERYBODY_MAY: Final[Mapping[str, tuple[Rule, ...]]] = {
-    "system:discovery": ({"nonResourceURLs": list(_DISCOVERY), "verbs": ["get"]},),
+#: The roles that every Kubernetes cluster has, and the groups that they are bound to.
+_ROLES_OF_EVERY_CLUSTER: Final[Mapping[str, tuple[str, tuple[Rule, ...]]]] = {
+    "cluster-admin": (
+        ADMINISTRATORS,
+        (
+            {"apiGroups": [_ANY], "resources": [_ANY], "verbs": [_ANY]},
+            {"nonResourceURLs": [_ANY], "verbs": [_ANY]},
+        ),
+    ),
+    "system:discovery": (EVERYBODY, ({"nonResourceURLs": list(_DISCOVERY), "verbs": ["get"]},)),
     "system:basic-user": (
-        {
-            "apiGroups": ["authorization.k8s.io"],
-            "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
-            "verbs": ["create"],
-        },
-        {
-            "apiGroups": ["authentication.k8s.io"],
-            "resources": ["selfsubjectreviews"],
-            "verbs": ["create"],
-        },
+        EVERYBODY,
+        (
+            {
+                "apiGroups": ["authorization.k8s.io"],
+                "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+                "verbs": ["create"],
+            },
+            {
+                "apiGroups": ["authentication.k8s.io"],
+                "resources": ["selfsubjectreviews"],
+                "verbs": ["create"],
+            },
+        ),
     ),
 }
 
 
-def grant_what_everybody_may(store: Store) -> None:
-    """Put the roles of every cluster into a new store, and bind them to all who are known."""
-    for name, rules in _EVERYBODY_MAY.items():
+def grant_what_every_cluster_grants(store: Store) -> None:
+    """Put the roles of every cluster into a new store, and bind them to those who have them everywhere."""
+    for name, (group, rules) in _ROLES_OF_EVERY_CLUSTER.items():
         store.create(_ROLES["ClusterRole"], {"metadata": {"name": name}, "rules": list(rules)})
         reference = {"apiGroup": _GROUP, "kind": "ClusterRole", "name": name}
-        subjects = [{"apiGroup": _GROUP, "kind": "Group", "name": EVERYBODY}]
+        subjects = [{"apiGroup": _GROUP, "kind": "Group", "name": group}]
         binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": subjects}
         store.create(_CLUSTER_BINDINGS, binding)
 
