@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netcadence.statistics import PERC05, PERC50, Statistic
+from netcadence_worker.histogram import NS_PER_MS, Histogram
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,6 +77,78 @@ def seed_of(run_id: str) -> int:
     return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:4], "big")
 
 
+def estimate_of_requests(repeats: Sequence[Sequence[Histogram]], statistic: Statistic) -> float:
+    """Return the median over `repeats` of a percentile of all requests of each one's pairs, in ms.
+
+    Raises:
+        ValueError: There are no repeats, or one without pairs.
+    """
+    if not repeats:
+        raise ValueError("no repeats to take an estimate of")
+    return statistics.median(statistic.of_histograms(pairs) for pairs in repeats)
+
+
+def interval_of_requests(
+    repeats: Sequence[Sequence[Histogram]], statistic: Statistic, *, seed: int, level: float = LEVEL
+) -> ConfidenceInterval | None:
+    """Return the interval of `estimate_of_requests`, or None where there are too few repeats.
+
+    Repeats and pairs are drawn as for `interval_of`; the requests of a pair are kept together, for those that
+    follow each other are not independent.
+
+    Args:
+        repeats: Histograms by repeat, of the same pairs in the same order in each.
+
+    Raises:
+        ValueError: The repeats are not of equally many pairs, or their buckets differ.
+    """
+    if len(repeats) < LEAST_REPEATS:
+        return None
+    import numpy as np  # noqa: PLC0415 - the command line reads thresholds without it
+
+    if len({len(pairs) for pairs in repeats}) != 1:
+        raise ValueError("the repeats are not of the same pairs")
+    whole = Histogram.merged(histogram for pairs in repeats for histogram in pairs)
+    places = {(each.over_ns, each.up_to_ns): place for place, each in enumerate(whole.buckets)}
+    counts = np.zeros((len(repeats), len(repeats[0]), len(places)))
+    for repeat, pairs in enumerate(repeats):
+        for pair, histogram in enumerate(pairs):
+            for bucket in histogram.buckets:
+                counts[repeat, pair, places[bucket.over_ns, bucket.up_to_ns]] = bucket.count
+    estimates = _resampled_requests(counts, whole, statistic, np.random.default_rng(seed))
+    return _between(estimates, level, counts.shape[0], counts.shape[1], seed)
+
+
+def _resampled_requests(
+    counts: NDArray[np.float64], whole: Histogram, statistic: Statistic, chance: np.random.Generator
+) -> NDArray[np.float64]:
+    """Resample counts by repeat, pair and bucket of `whole`."""
+    import numpy as np  # noqa: PLC0415 - as above
+
+    repeats, pairs, _ = counts.shape
+    low = np.array([max(each.over_ns, whole.least_ns) for each in whole.buckets])
+    high = np.array([min(each.up_to_ns, whole.most_ns) for each in whole.buckets])
+    percent = statistic.merged_percent or 0.0
+    batch = max(1, _MOST_AT_ONCE // (repeats * len(low)))
+    found = []
+    for begin in range(0, _RESAMPLES, batch):
+        count = min(batch, _RESAMPLES - begin)
+        drawn = chance.multinomial(pairs, [1 / pairs] * pairs, size=count)
+        # By resample, repeat and bucket: how many requests the pairs have that were drawn.
+        merged = np.tensordot(drawn, counts, axes=(1, 1))
+        reached = np.cumsum(merged, axis=-1)
+        rank = percent / 100 * reached[..., -1:]
+        nearest = np.maximum(np.ceil(np.round(rank, 6)), 1)
+        place = np.argmax(reached >= nearest, axis=-1)[..., np.newaxis]
+        inside = np.take_along_axis(merged, place, axis=-1)
+        before = np.take_along_axis(reached, place, axis=-1) - inside
+        share = np.clip((rank - before) / inside, 0, 1)
+        by_repeat = (low[place] + share * (high[place] - low[place]))[..., 0] / NS_PER_MS
+        chosen = chance.integers(repeats, size=(count, repeats))
+        found.append(np.median(np.take_along_axis(by_repeat, chosen, axis=1), axis=1))
+    return np.concatenate(found)
+
+
 def estimate(repeats: Sequence[Sequence[float]], statistic: Statistic) -> float:
     """Return the median over `repeats` of the statistic over each one's pairs.
 
@@ -106,11 +179,18 @@ def interval_of(
     if figures.ndim != 2 or figures.shape[1] == 0:  # noqa: PLR2004 - repeats and pairs
         raise ValueError("the repeats are not of the same pairs")
     estimates = _resampled(figures, statistic, np.random.default_rng(seed))
+    return _between(estimates, level, figures.shape[0], figures.shape[1], seed)
+
+
+def _between(
+    estimates: NDArray[np.float64], level: float, repeats: int, pairs: int, seed: int
+) -> ConfidenceInterval:
+    import numpy as np  # noqa: PLC0415 - as above
+
     tail = (1 - level) / 2
     low = float(np.quantile(estimates, tail, method="inverted_cdf"))
     high = float(np.quantile(estimates, 1 - tail, method="inverted_cdf"))
-    counted, pairs = figures.shape
-    return ConfidenceInterval(low, high, level, repeats=counted, pairs=pairs, seed=seed)
+    return ConfidenceInterval(low, high, level, repeats=repeats, pairs=pairs, seed=seed)
 
 
 def _resampled(

@@ -26,7 +26,6 @@ from netcadence.record import PairOutcome
 from netcadence.scenario import Scenario
 from netcadence_worker.contract import (
     Mark,
-    Protocol,
     ResourceUsage,
     Result,
     Role,
@@ -79,9 +78,11 @@ def with_limit(outcome: PairOutcome, scenario: Scenario) -> PairOutcome:
     )
 
 
-def best_throughput(scenario: Scenario) -> float | None:
-    """Return what a pair gets at most at the rate that it is told, in KBytes/s; None if it is told none."""
-    rate = scenario.traffic.pair_bits_per_s
+def best_paced(scenario: Scenario, metric: str) -> float | None:
+    """Return the best figure that a pair can have at the rate that it is told; None if it is told none."""
+    if metric == "request_rate":
+        return scenario.options.fortio.qps if scenario.options.fortio else None
+    rate = scenario.traffic.pair_bits_per_s if metric == "throughput" else None
     return None if rate is None else rate / _BITS_PER_KBYTE
 
 
@@ -105,14 +106,15 @@ def _throttled(outcome: PairOutcome) -> bool:
 
 
 def _reached_rate(outcome: PairOutcome, scenario: Scenario) -> bool:
-    most, got = best_throughput(scenario), outcome.value("throughput")
+    metric = "request_rate" if scenario.tool is Tool.FORTIO else "throughput"
+    most, got = best_paced(scenario, metric), outcome.value(metric)
     return most is not None and got is not None and got >= _REACHED_SHARE * most
 
 
 def _cpu_bound(outcome: PairOutcome, scenario: Scenario, *, reached: bool) -> bool:
     def full(role: Role, used: ResourceUsage) -> bool:
         # The worker's own HTTP server is one Python process: its threads share one processor.
-        single = scenario.protocol is Protocol.HTTP and role is Role.SERVER
+        single = scenario.tool is Tool.SIEGE and role is Role.SERVER
         usable = 1 if single else min(scenario.streams, used.processors)
         return used.tool_cpu >= _TOOL_SHARE * usable and not reached
 

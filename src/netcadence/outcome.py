@@ -76,6 +76,7 @@ def outcome_of(
         clock_after=client.clock_after,
         target_ip=client.target,
         spans=status.spans if succeeded else (),
+        latencies=status.latencies.histogram if succeeded and status.latencies else None,
         usage={role: usage for role in Role if (usage := status.side(role).usage)},
     )
 

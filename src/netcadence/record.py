@@ -6,8 +6,10 @@ Pairs planned = outcomes, always; an outcome holds figures or an error, never ne
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from netcadence.confidence import ConfidenceInterval
 from netcadence.pair import Pair
@@ -25,6 +27,9 @@ from netcadence_worker.contract import (
     Role,
     ToolVersion,
 )
+from netcadence_worker.histogram import Histogram
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class PairOutcome:
         beside: Figures of that, and of the time in which all pairs sent; not every pair need have them.
         target_ip: The address that the client connected to, a name resolved.
         spans: What a prober saw.
+        latencies: How long the single requests took that succeeded, where the tool counts them.
         limit: What limited the pair, as `netcadence.limit` says it; empty where that cannot be told.
     """
 
@@ -61,6 +67,7 @@ class PairOutcome:
     limit: str = ""
     spans: tuple[ProbeSpan, ...] = ()
     target_ip: str | None = None
+    latencies: Histogram | None = None
 
     def __post_init__(self) -> None:
         if bool(self.results) == (self.error is not None):
@@ -204,11 +211,18 @@ class RunRecord:
 
     def figures_by_repeat(self, metric: str) -> list[list[float]] | None:
         """Return a metric by repeat and pair; None where nothing was repeated, or a figure is missing."""
+        return self._by_repeat(lambda outcome: outcome.value(metric))
+
+    def latencies_by_repeat(self) -> list[list[Histogram]] | None:
+        """Return the histograms by repeat and pair; None where nothing was repeated, or one is missing."""
+        return self._by_repeat(lambda outcome: outcome.latencies)
+
+    def _by_repeat(self, told: Callable[[PairOutcome], Told | None]) -> list[list[Told]] | None:
         if not self.facts.is_repeated:
             return None
-        repeats: dict[int | None, list[float]] = {}
+        repeats: dict[int | None, list[Told]] = {}
         for outcome in self.judged:
-            value = outcome.value(metric)
+            value = told(outcome)
             if value is None:
                 return None
             repeats.setdefault(self.facts.repeat_of(outcome.pair.round), []).append(value)

@@ -12,13 +12,13 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from netcadence import document, overlay
-from netcadence.confidence import ConfidenceInterval, interval_of, seed_of
+from netcadence.confidence import ConfidenceInterval, interval_of, interval_of_requests, seed_of
 from netcadence.errors import InvalidInputError
 from netcadence.record import RunRecord
 from netcadence.scenario import Scenario
-from netcadence.statistics import CONSISTENCY, PERC50, PERC95, PERC99, PERC100, Statistic
-from netcadence_worker.contract import Tool
-from netcadence_worker.metrics import METRICS, POSITIONS, PROBED, Metric
+from netcadence.statistics import CONSISTENCY, PERC05, PERC50, PERC95, PERC99, PERC100, Statistic, merged
+from netcadence_worker.contract import Protocol, Tool
+from netcadence_worker.metrics import METRICS, OF_REQUESTS, PERCENT_OF, POSITIONS, PROBED, Metric
 
 #: The thresholds that hold where no others are named.
 DEFAULT: Final = Path(__file__).resolve().parents[2] / "expectations" / "default.yaml"
@@ -68,13 +68,17 @@ class Term:
             statistic = Statistic.parse(text)
         except ValueError as error:
             raise document.RefusalError("statistic", text, f"is not known; {self._allowed}") from error
-        if statistic.is_ratio != self.statistic.is_ratio:
+        alike = statistic.is_ratio == self.statistic.is_ratio
+        if not alike or (statistic.merged_percent is not None and statistic != self.statistic):
             raise document.RefusalError("statistic", text, f"cannot be taken here; {self._allowed}")
         return statistic
 
     @property
     def _allowed(self) -> str:
-        return f"allowed: {CONSISTENCY if self.statistic.is_ratio else 'Perc01 to Perc100'}"
+        if self.statistic.is_ratio:
+            return f"allowed: {CONSISTENCY}"
+        own = f"{self.statistic}, " if self.statistic.merged_percent is not None else ""
+        return f"allowed: {own}Perc01 to Perc100"
 
     def obstacle(self, scenario: Scenario) -> str | None:
         """Say why the term cannot be asked of `scenario`, or None where it can."""
@@ -83,6 +87,10 @@ class Term:
         source, yielded = scenario.protocol.value, POSITIONS.get(scenario.protocol, ())
         if scenario.tool is Tool.PROBE:
             source, yielded = "a probe", PROBED
+        elif scenario.tool is Tool.FORTIO:
+            source, yielded = scenario.tool, OF_REQUESTS
+        elif scenario.protocol is Protocol.HTTP and self.metric.name in OF_REQUESTS:
+            source = scenario.tool
         if self.metric.name not in yielded:
             return f"{source} does not yield {self.metric.name}"
         if self.statistic.is_ratio and scenario.planned_pairs == 1:
@@ -108,6 +116,12 @@ VOCABULARY: Final[dict[str, Term]] = {
         _term("leaks_max", "probe_leaks", Comparison.AT_MOST, PERC100),
         _term("flaps_max", "probe_flaps", Comparison.AT_MOST, PERC100),
         _term("consistency_min", "throughput", Comparison.AT_LEAST, CONSISTENCY),
+        *(
+            _term(f"{metric.removeprefix('request_')}_max_ms", metric, Comparison.AT_MOST, merged(percent))
+            for metric, percent in PERCENT_OF.items()
+        ),
+        _term("qps_min", "request_rate", Comparison.AT_LEAST, PERC05),
+        _term("error_max_percent", "request_errors", Comparison.AT_MOST, PERC95),
     )
 }
 
@@ -138,10 +152,12 @@ class Requirement:
 
     def interval(self, record: RunRecord) -> ConfidenceInterval | None:
         """Return where the statistic may really be; None where that cannot be said."""
+        seed = seed_of(record.facts.run_id)
+        if self.statistic.merged_percent is not None:
+            latencies = record.latencies_by_repeat()
+            return interval_of_requests(latencies, self.statistic, seed=seed) if latencies else None
         figures = record.figures_by_repeat(self.metric.name)
-        if not figures:
-            return None
-        return interval_of(figures, self.statistic, seed=seed_of(record.facts.run_id))
+        return interval_of(figures, self.statistic, seed=seed) if figures else None
 
     def met_by(self, interval: ConfidenceInterval) -> bool | None:
         """Tell whether an interval is on the right side: all of it, nothing of it, or None."""
@@ -178,6 +194,12 @@ class Thresholds(BaseModel):
     leaks_max: _Threshold | None = None
     flaps_max: _Threshold | None = None
     consistency_min: _Threshold | None = None
+    latency_p50_max_ms: _Threshold | None = None
+    latency_p90_max_ms: _Threshold | None = None
+    latency_p99_max_ms: _Threshold | None = None
+    latency_p999_max_ms: _Threshold | None = None
+    qps_min: _Threshold | None = None
+    error_max_percent: _Threshold | None = None
 
     @field_validator("*", mode="before")
     @classmethod

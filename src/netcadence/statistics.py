@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
+from netcadence_worker.histogram import Histogram
+
 _PERCENTILE = re.compile(r"Perc(0[1-9]|[1-9]\d|100)")
+#: A percentile of all requests of all pairs.
+_MERGED = re.compile(r"Merged(\d{1,2}(?:\.\d{1,3})?)")
 _RATIO = "Perc05/Perc50"
 
 #: How a statistic is written, for messages.
@@ -70,7 +74,8 @@ class Statistic:
     """What is taken over the pairs; made by `parse`.
 
     Attributes:
-        name: `Perc50` and the like (nearest rank), or `Perc05/Perc50` for consistency.
+        name: `Perc50` and the like (nearest rank), or `Perc05/Perc50` for consistency; or `Merged99.9` and
+            the like, a percentile not over the pairs, but over all their requests together.
     """
 
     name: str
@@ -82,7 +87,7 @@ class Statistic:
         Raises:
             ValueError: There is no such statistic; the text says which there are.
         """
-        if text != _RATIO and not _PERCENTILE.fullmatch(text):
+        if text != _RATIO and not _PERCENTILE.fullmatch(text) and not _MERGED.fullmatch(text):
             raise ValueError(f"unknown statistic {text!r}; allowed: {STATISTICS}")
         return cls(text)
 
@@ -92,13 +97,29 @@ class Statistic:
         return self.name == _RATIO
 
     @property
+    def merged_percent(self) -> float | None:
+        """The percentile of all requests that it is; None where it is one over the pairs."""
+        found = _MERGED.fullmatch(self.name)
+        return float(found[1]) if found else None
+
+    @property
     def percent(self) -> int:
-        """The percentile that it is; a ratio is none."""
+        """The percentile over the pairs that it is; nothing else is one."""
         return int(self.name[4:])
 
     def rank(self, count: int) -> int:
         """Return the position, from 0, of the percentile among `count` sorted values."""
         return _rank(count, self.percent)
+
+    def of_histograms(self, pairs: Iterable[Histogram]) -> float:
+        """Return the percentile of all requests of `pairs`, in ms.
+
+        Raises:
+            ValueError: There are no pairs, their buckets differ, or this is a statistic over pairs.
+        """
+        if self.merged_percent is None:
+            raise ValueError(f"{self.name} is no percentile of requests")
+        return Histogram.merged(pairs).percentile_ms(self.merged_percent)
 
     def of(self, values: Sequence[float]) -> float:
         """Return the statistic of `values`, in their unit unless it is a ratio.
@@ -110,6 +131,11 @@ class Statistic:
 
     def __str__(self) -> str:
         return self.name
+
+
+def merged(percent: float) -> Statistic:
+    """Return the statistic that is a percentile of all requests of all pairs."""
+    return Statistic.parse(f"Merged{percent:g}")
 
 
 PERC05: Final = Statistic.parse("Perc05")

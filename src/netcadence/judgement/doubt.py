@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netcadence import overlay
-from netcadence.limit import DOUBTS, best_throughput
+from netcadence.limit import DOUBTS, best_paced
 from netcadence.record import Finding, PairOutcome, RunRecord, Verdict
 from netcadence.scenario import Scenario
 from netcadence.sla import Comparison, Requirement
@@ -80,18 +80,21 @@ def _missed_even_so(requirement: Requirement, record: RunRecord) -> bool:
     if record.facts.is_repeated:
         interval = requirement.interval(supposed)
         return interval is not None and requirement.met_by(interval) is False
+    if requirement.statistic.merged_percent is not None:
+        latencies = [outcome.latencies for outcome in supposed.outcomes if outcome.latencies]
+        return bool(latencies) and not _reaches(requirement, requirement.statistic.of_histograms(latencies))
     values = [
         value
         for outcome in supposed.outcomes
         if (value := outcome.value(requirement.metric.name)) is not None
     ]
-    return bool(values) and not _reaches(requirement, values)
+    return bool(values) and not _reaches(requirement, requirement.statistic.of(values))
 
 
 def _best(requirement: Requirement, scenario: Scenario) -> float:
     if requirement.comparison is Comparison.AT_MOST:
         return requirement.metric.lowest
-    paced = best_throughput(scenario) if requirement.metric.name == "throughput" else None
+    paced = best_paced(scenario, requirement.metric.name)
     return requirement.metric.highest if paced is None else paced
 
 
@@ -100,11 +103,11 @@ def _at_best(outcome: PairOutcome, requirement: Requirement, best: float) -> Pai
     if outcome.value(name) is None or not DOUBTS.intersection(outcome.marks):
         return outcome
     others = tuple(result for result in outcome.results if result.metric != name)
-    return replace(outcome, results=(*others, Result.of(name, best)))
+    latencies = outcome.latencies and outcome.latencies.at_best()
+    return replace(outcome, results=(*others, Result.of(name, best)), latencies=latencies)
 
 
-def _reaches(requirement: Requirement, values: Sequence[float]) -> bool:
-    value = requirement.statistic.of(values)
+def _reaches(requirement: Requirement, value: float) -> bool:
     at_least = requirement.comparison is Comparison.AT_LEAST
     return value >= requirement.threshold if at_least else value <= requirement.threshold
 

@@ -17,7 +17,13 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.render import RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 
-from netcadence.confidence import ConfidenceInterval, estimate, interval_of
+from netcadence.confidence import (
+    ConfidenceInterval,
+    estimate,
+    estimate_of_requests,
+    interval_of,
+    interval_of_requests,
+)
 from netcadence.statistics import Statistic
 from netcadence_worker.metrics import METRICS
 
@@ -26,8 +32,15 @@ _INTERVAL = "column.netcadence_interval"
 
 
 def _unit(arguments: dict[str, Any]) -> str:
-    metric = METRICS.get(arguments["column"])
-    return "" if metric is None or Statistic.parse(arguments["statistic"]).is_ratio else f" {metric.unit}"
+    metric, statistic = METRICS.get(arguments["column"]), Statistic.parse(arguments["statistic"])
+    if statistic.merged_percent is not None:
+        return " ms"
+    return "" if metric is None or statistic.is_ratio else f" {metric.unit}"
+
+
+def _taken(statistic: Statistic, values: list[Any]) -> float:
+    """Take a statistic of a column's values: of figures, or of histograms."""
+    return statistic.of(values) if statistic.merged_percent is None else statistic.of_histograms(values)
 
 
 class ColumnStatistic(ColumnAggregateMetricProvider):  # type: ignore[misc] # the library is untyped for us
@@ -39,7 +52,7 @@ class ColumnStatistic(ColumnAggregateMetricProvider):  # type: ignore[misc] # th
     @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator] # as above
     def _pandas(cls, column: Any, statistic: str, **_: Any) -> float | None:  # noqa: N805 - the decorator's form
         values = column.dropna().tolist()
-        return Statistic.parse(statistic).of(values) if values else None
+        return _taken(Statistic.parse(statistic), values) if values else None
 
 
 class ColumnStatisticInterval(ColumnAggregateMetricProvider):  # type: ignore[misc] # as above
@@ -69,10 +82,14 @@ class ColumnStatisticInterval(ColumnAggregateMetricProvider):  # type: ignore[mi
         repeats = [figures.tolist() for _, figures in groups]
         if not repeats or judged[accessor["column"]].isna().any():
             return None
-        interval = interval_of(repeats, statistic, seed=seed)
+        is_merged = statistic.merged_percent is not None
+        estimated, between = (
+            (estimate_of_requests, interval_of_requests) if is_merged else (estimate, interval_of)
+        )
+        interval = between(repeats, statistic, seed=seed)
         if interval is None:
             return None
-        return {"value": estimate(repeats, statistic), "interval": asdict(interval)}
+        return {"value": estimated(repeats, statistic), "interval": asdict(interval)}
 
 
 class ExpectColumnStatisticToBeBetween(ColumnAggregateExpectation):  # type: ignore[misc] # as above

@@ -11,6 +11,8 @@ from netcadence.record import PairOutcome, RunRecord
 from netcadence_worker.contract import Mark
 from netcadence_worker.metrics import METRICS
 
+#: Column of the histograms from which percentiles of all requests are taken.
+LATENCIES = "latencies"
 #: Columns beside the metrics, with the type that holds also for a run without any values.
 _FACTS = {
     "pair_index": "int64",
@@ -22,6 +24,7 @@ _FACTS = {
     "error_reason": "object",
     "start_distance_ms": "float64",
     "clocks_agree": "bool",
+    LATENCIES: "object",
     "disturbance": "object",
 }
 
@@ -54,6 +57,7 @@ def _facts(record: RunRecord, outcome: PairOutcome) -> tuple[object, ...]:
         outcome.error.reason.value if outcome.error else None,
         skew.start_distance_ms(outcome),
         Mark.CLOCKS_DISAGREE not in outcome.marks,
+        outcome.latencies,
     )
 
 

@@ -15,6 +15,7 @@ from netcadence.judgement.expectation import (
     ExpectColumnStatisticIntervalToBeBetween,
     ExpectColumnStatisticToBeBetween,
 )
+from netcadence.judgement.frame import LATENCIES
 from netcadence.record import RunFacts
 from netcadence.sla import Comparison, Requirement
 from netcadence_worker.metrics import METRICS
@@ -171,9 +172,10 @@ def _no_pairs(
 
 
 def _threshold(facts: RunFacts, requirement: Requirement) -> Check:
+    is_merged = requirement.statistic.merged_percent is not None
     bound = "min_value" if requirement.comparison is Comparison.AT_LEAST else "max_value"
     asked: dict[str, Any] = {
-        "column": requirement.metric.name,
+        "column": LATENCIES if is_merged else requirement.metric.name,
         "statistic": requirement.statistic.name,
         bound: requirement.threshold,
     }

@@ -162,6 +162,10 @@ class Lake:
         """Return one row a pair and metric, or a failed pair with its reason and no metric."""
         return self._frame("results", wanted)
 
+    def latencies(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a pair whose single requests were counted, with its buckets as a list."""
+        return self._frame("latencies", wanted)
+
     def intervals(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a pair, metric and part of the test."""
         return self._frame("intervals", wanted)

@@ -62,6 +62,11 @@ _NODE = pa.struct(
     ]
 )
 
+#: Latencies above one bound and at most the other, in the row's unit.
+_BUCKET = pa.struct(
+    [pa.field("over", pa.float64()), pa.field("up_to", pa.float64()), pa.field("count", pa.int64())]
+)
+
 _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
     "results": (
         *_RUN,
@@ -104,6 +109,19 @@ _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
         pa.field("direction", _TEXT),
         _required("origin", _TEXT),
         pa.field("source", _TEXT),
+    ),
+    # Since version 3: how long single requests took that succeeded, of tools that count them, by bucket.
+    "latencies": (
+        *_RUN,
+        *_PAIR,
+        pa.field("repeat", pa.int32()),
+        _required("metric", _TEXT),
+        _required("unit", _TEXT),
+        _required("count", pa.int64()),
+        _required("least", pa.float64()),
+        _required("most", pa.float64()),
+        _required("sum", pa.float64()),
+        _required("buckets", pa.list_(_BUCKET)),
     ),
     "intervals": (
         *_RUN,

@@ -17,13 +17,22 @@ from netcadence.pair import WorkerPod
 from netcadence.record import Finding, Judgement, PairOutcome, RunFacts, RunRecord
 from netcadence.traffic_path import IPFamily, TrafficPath
 from netcadence_worker.contract import Role
+from netcadence_worker.histogram import NS_PER_MS, Bucket
 from netcadence_worker.metrics import METRICS
 
 
 def measurements(record: RunRecord) -> dict[str, pa.Table]:
-    """Return the tables that hold what was measured: `results`, `intervals` and `raw`."""
+    """Return what was measured: `results`, `intervals`, `raw`, and `latencies` where there are any."""
     pairs = _pairs(record)
-    return {"results": _results(record, pairs), "intervals": _intervals(record, pairs), "raw": _raw(record)}
+    tables = {
+        "results": _results(record, pairs),
+        "intervals": _intervals(record, pairs),
+        "raw": _raw(record),
+    }
+    # Most tools count no single requests; an empty file for each of their runs would say nothing.
+    if any(outcome.latencies for outcome in record.outcomes):
+        tables["latencies"] = _latencies(record, pairs)
+    return tables
 
 
 def conclusions(record: RunRecord, judgement: Judgement) -> dict[str, pa.Table]:
@@ -198,6 +207,29 @@ def _intervals(record: RunRecord, pairs: pa.Table) -> pa.Table:
         "value": [value for interval in intervals for value in interval.values.values()],
     }
     return _long("intervals", pairs, rows, figures)
+
+
+def _latencies(record: RunRecord, pairs: pa.Table) -> pa.Table:
+    counted = [(row, each.latencies) for row, each in enumerate(record.outcomes) if each.latencies]
+    histograms = [histogram for _, histogram in counted]
+    figures = {
+        "metric": ["request_latency"] * len(histograms),
+        "unit": ["ms"] * len(histograms),
+        "count": [histogram.count for histogram in histograms],
+        "least": [histogram.least_ms for histogram in histograms],
+        "most": [histogram.most_ms for histogram in histograms],
+        "sum": [histogram.sum_ns / NS_PER_MS for histogram in histograms],
+        "buckets": [[_bucket(bucket) for bucket in histogram.buckets] for histogram in histograms],
+    }
+    return _long("latencies", pairs, [row for row, _ in counted], figures)
+
+
+def _bucket(bucket: Bucket) -> dict[str, float]:
+    return {
+        "over": bucket.over_ns / NS_PER_MS,
+        "up_to": bucket.up_to_ns / NS_PER_MS,
+        "count": bucket.count,
+    }
 
 
 def _raw(record: RunRecord) -> pa.Table:

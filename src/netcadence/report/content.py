@@ -17,7 +17,8 @@ from netcadence.statistics import PERC50, PERC90, PERC99
 from netcadence.traffic_path import IPFamily, TrafficPath
 from netcadence.words import counted
 from netcadence_worker.contract import Mark, Reason
-from netcadence_worker.metrics import METRICS
+from netcadence_worker.histogram import Histogram
+from netcadence_worker.metrics import METRICS, PERCENT_OF
 
 _MARKS: Final = {
     Mark.CLOCKS_DISAGREE: "the clocks of both sides disagree: do not believe the one-way latency",
@@ -86,6 +87,7 @@ def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
         *_joint(record),
         *_overlay(record),
         *_effects(record),
+        *_latencies(record),
         *_skew(record),
         *_mesh(record),
         *_unmet(record, judgement),
@@ -105,8 +107,10 @@ def finding_name(finding: Finding) -> str:
     metric = METRICS.get(finding.metric)
     if metric is None or finding.suite == "data":
         return finding.requirement.replace("_", " ")
-    # A ratio of two statistics has a name of its own.
-    return "Consistency" if "/" in finding.statistic else f"{metric.title} {finding.statistic}"
+    # A ratio of two statistics has a name of its own, and a percentile of all requests says so by its metric.
+    if "/" in finding.statistic:
+        return "Consistency"
+    return metric.title if finding.statistic.startswith("Merged") else f"{metric.title} {finding.statistic}"
 
 
 def threshold_row(finding: Finding, tool: str) -> Row:
@@ -204,6 +208,19 @@ def _effects(record: RunRecord) -> Iterator[Note]:
         within = [value for each in record.judged if (value := each.value("effect_uncertainty")) is not None]
         known = f"; known to {figure(max(within), 'ms')}" if name == "effect_after" and within else ""
         yield Note(about, f"{said} after the change{known}")
+
+
+def _latencies(record: RunRecord) -> Iterator[Note]:
+    """Tell how long the requests of all pairs took together, where they were counted."""
+    histograms = [outcome.latencies for outcome in record.judged if outcome.latencies]
+    if histograms:
+        whole = Histogram.merged(histograms)
+        figures = (
+            *((f"p{percent:g}", whole.percentile_ms(percent)) for percent in PERCENT_OF.values()),
+            ("max", whole.most_ms),
+        )
+        told = ", ".join(f"{name} {figure(value, 'ms')}" for name, value in figures)
+        yield Note("latency", f"{told} of {whole.count:,} requests in {counted(len(histograms), 'pair')}")
 
 
 def _skew(record: RunRecord) -> Iterator[Note]:

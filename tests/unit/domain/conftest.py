@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,8 +13,9 @@ from netcadence import pairing, scenario, skew
 from netcadence.pair import WorkerPod
 from netcadence.record import PairOutcome, RunFacts, RunRecord
 from netcadence.repeats import repeated
-from netcadence_worker.contract import Result
-from netcadence_worker.metrics import POSITIONS
+from netcadence_worker.contract import Result, Tool
+from netcadence_worker.histogram import Bucket, Histogram
+from netcadence_worker.metrics import OF_REQUESTS, POSITIONS
 
 _TYPICAL = {
     "throughput": 2000.0,
@@ -22,7 +24,23 @@ _TYPICAL = {
     "latency_avg": 1.0,
     "response_time": 0.01,
     "availability": 99.0,
+    "request_errors": 0.0,
+    "request_rate": 200.0,
 }
+
+
+def latencies_of(nanoseconds):
+    """Count latencies in buckets of a tenth of a millisecond."""
+    width = 100_000
+    counts = Counter(-(-each // width) for each in nanoseconds)
+    buckets = tuple(Bucket((end - 1) * width, end * width, count) for end, count in sorted(counts.items()))
+    return Histogram(buckets, min(nanoseconds), max(nanoseconds), sum(nanoseconds))
+
+
+@pytest.fixture
+def make_latencies():
+    """Return a maker of histograms out of latencies in ns."""
+    return latencies_of
 
 
 @pytest.fixture
@@ -50,11 +68,18 @@ def make_record(make_pods):
         chance = random.Random(7)  # noqa: S311 - figures, not secrets
 
         def outcome(pair):
+            by_fortio = chosen.tool is Tool.FORTIO
             results = tuple(
-                Result.of(metric, _TYPICAL.get(metric, 10.0) * chance.uniform(0.95, 1.0))
-                for metric in POSITIONS[chosen.protocol]
+                Result.of(metric, _TYPICAL.get(metric, 10.0) * chance.uniform(0.96, 1.0))
+                for metric in (OF_REQUESTS if by_fortio else POSITIONS[chosen.protocol])
             )
-            return PairOutcome(pair, results=results, start_offset_s=chance.uniform(0, 0.02))
+            latencies = latencies_of([chance.randint(100_000, 2_000_000) for _ in range(200)])
+            return PairOutcome(
+                pair,
+                results=results,
+                start_offset_s=chance.uniform(0, 0.02),
+                latencies=latencies if by_fortio else None,
+            )
 
         once = pairing.plan(make_pods(a=pairs, b=pairs), pairs=pairs, base_port=chosen.port)
         plan = tuple(pair for number in range(max(1, repeats + warm_up)) for pair in repeated(once, number))

@@ -75,7 +75,7 @@ def page_of(judged):
     return Path(urlsplit(judged.docs).path).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["tcp-50:50", "udp-50:50", "http-1:1"])
+@pytest.mark.parametrize("name", ["tcp-50:50", "udp-50:50", "http-1:1", "grpc-qps"])
 def test_a_healthy_run_passes_on_every_expectation(make_record, judge, name):
     judged = judge(make_record(name))
     assert judged.verdict is Verdict.PASS

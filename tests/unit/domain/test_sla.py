@@ -41,6 +41,17 @@ def asked(write):
         ),
         ("http-1:1", [("response_time", "Perc95", "<=", 1, "s")]),
         (
+            "grpc-qps",
+            [
+                ("request_latency_p50", "Merged50", "<=", 5, "ms"),
+                ("request_latency_p90", "Merged90", "<=", 10, "ms"),
+                ("request_latency_p99", "Merged99", "<=", 50, "ms"),
+                ("request_latency_p999", "Merged99.9", "<=", 200, "ms"),
+                ("request_rate", "Perc05", ">=", 190, "requests/s"),
+                ("request_errors", "Perc95", "<=", 0.1, "%"),
+            ],
+        ),
+        (
             "tcp-50:50",
             [
                 ("throughput", "Perc50", ">=", 1000, "KBytes/s"),
@@ -106,6 +117,9 @@ def test_nothing_is_asked_of_a_scenario_that_no_entry_matches(asked):
             "HTTP does not yield throughput; allowed: response_time_max_sec",
         ),
         ("tcp-1:1", "consistency_min: 0.5", "one pair is always consistent with itself; allowed: throughput"),
+        ("http-1:1", "qps_min: 5", "siege does not yield request_rate; allowed: response_time_max_sec"),
+        ("http-qps", "response_time_max_sec: 5", "fortio does not yield response_time; allowed: latency_p50"),
+        ("tcp-1:1", "latency_p99_max_ms: 5", "TCP does not yield request_latency_p99; allowed: throughput"),
     ],
 )
 def test_asking_exactly_one_scenario_for_what_it_cannot_yield_is_refused(write, name, threshold, complaint):
@@ -155,6 +169,20 @@ def test_asking_exactly_one_scenario_for_what_it_cannot_yield_is_refused(write, 
             "jitter_max_ms: {value: 5, statistic: Perc05/Perc50}",
             "jitter_max_ms.statistic: 'Perc05/Perc50': cannot be taken here; allowed: Perc01 to Perc100",
         ),
+        (
+            "jitter_max_ms: {value: 5, statistic: Merged99}",
+            "jitter_max_ms.statistic: 'Merged99': cannot be taken here; allowed: Perc01 to Perc100",
+        ),
+        (
+            "latency_p99_max_ms: {value: 5, statistic: Merged50}",
+            "latency_p99_max_ms.statistic: 'Merged50': cannot be taken here; allowed: Merged99, Perc01 to",
+        ),
+        (
+            "latency_p9_max_ms: 5",
+            "latency_p9_max_ms: unknown key (did you mean 'latency_p99_max_ms'?); allowed here: throughput",
+        ),
+        ("error_max_percent: 101", "error_max_percent.value: 101.0: is too large; allowed: up to 100"),
+        ("qps_min: 0", "qps_min.value: 0.0: is always reached; allowed: more than 0"),
         (
             "consistency_min: {value: 0.5, statistic: Perc50}",
             "consistency_min.statistic: 'Perc50': cannot be taken here; allowed: Perc05/Perc50",

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Self
 
 NS_PER_MS: Final = 1_000_000
+#: Lower bound of a bucket for latencies of nothing at all.
+_BEFORE_ALL_NS: Final = -1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,7 +28,7 @@ class Bucket:
     count: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.over_ns < self.up_to_ns or self.count < 1:
+        if not _BEFORE_ALL_NS <= self.over_ns < self.up_to_ns or self.count < 1:
             raise ValueError(f"no bucket: {self.count} above {self.over_ns} up to {self.up_to_ns} ns")
 
 
@@ -74,6 +76,12 @@ class Histogram:
     @property
     def most_ms(self) -> float:
         return self.most_ns / NS_PER_MS
+
+    def at_best(self) -> Self:
+        """Return as many latencies, none of which takes any time."""
+        return replace(
+            self, buckets=(Bucket(_BEFORE_ALL_NS, 0, self.count),), least_ns=0, most_ns=0, sum_ns=0
+        )
 
     @classmethod
     def merged(cls, parts: Iterable[Self]) -> Self:

@@ -100,10 +100,10 @@ _CATALOGUE = (
     Metric("request_latency_avg", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency, mean"),
     Metric("request_latency_min", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency, least"),
     Metric("request_latency_max", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency, most"),
-    Metric("request_latency_p50", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency p50"),
-    Metric("request_latency_p90", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency p90"),
-    Metric("request_latency_p99", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency p99"),
-    Metric("request_latency_p999", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency p99.9"),
+    Metric("request_latency_p50", "ms", _LOWER, 0, _DAY_S * 1000, "Latency p50"),
+    Metric("request_latency_p90", "ms", _LOWER, 0, _DAY_S * 1000, "Latency p90"),
+    Metric("request_latency_p99", "ms", _LOWER, 0, _DAY_S * 1000, "Latency p99"),
+    Metric("request_latency_p999", "ms", _LOWER, 0, _DAY_S * 1000, "Latency p99.9"),
     Metric("response_size", "bytes", _NEUTRAL, 0, _MANY, "Response size"),
     # Of a pair beside its counterpart on the host network; noise can make it negative.
     Metric("overlay_cost", "%", _LOWER, -1e6, 100, "Overlay cost"),
@@ -136,6 +136,28 @@ _CATALOGUE = (
 )
 
 METRICS: Final[dict[str, Metric]] = {metric.name: metric for metric in _CATALOGUE}
+
+#: What fortio yields, over HTTP and over gRPC. It fills no position: siege's figures mean something else.
+OF_REQUESTS: Final = (
+    "requests",
+    "failed_requests",
+    "request_errors",
+    "request_rate",
+    "request_latency_avg",
+    "request_latency_min",
+    "request_latency_max",
+    "request_latency_p50",
+    "request_latency_p90",
+    "request_latency_p99",
+    "request_latency_p999",
+)
+#: Percentiles of latency by metric; the merged one over all pairs comes from their histograms.
+PERCENT_OF: Final[dict[str, float]] = {
+    "request_latency_p50": 50,
+    "request_latency_p90": 90,
+    "request_latency_p99": 99,
+    "request_latency_p999": 99.9,
+}
 
 #: What `status.metrics` holds at which index, as upstream's worker defines it.
 POSITIONS: Final[dict[str, tuple[str, ...]]] = {

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netcadence_worker.contract import Mark, Reason
 from netcadence_worker.histogram import Bucket, Histogram
+from netcadence_worker.metrics import PERCENT_OF
 from netcadence_worker.parsing.complaints import find_complaint
 from netcadence_worker.parsing.output import Measurement, ToolOutput, UnusableOutput, results_of
 
@@ -240,10 +241,7 @@ def _figures(result: _Result, failed: int, histogram: Histogram, qps: float | No
         "request_latency_avg": histogram.mean_ms,
         "request_latency_min": histogram.least_ms,
         "request_latency_max": histogram.most_ms,
-        "request_latency_p50": histogram.percentile_ms(50),
-        "request_latency_p90": histogram.percentile_ms(90),
-        "request_latency_p99": histogram.percentile_ms(99),
-        "request_latency_p999": histogram.percentile_ms(99.9),
+        **{metric: histogram.percentile_ms(percent) for metric, percent in PERCENT_OF.items()},
     }
     if qps is not None:
         values["request_rate_asked"] = qps
