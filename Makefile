@@ -13,8 +13,9 @@ help:  ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .PHONY: setup
-setup: $(VENV)/.installed  ## Make the virtual environment and install the tools (iperf 2, iperf3, siege)
+setup: $(VENV)/.installed  ## Make the virtual environment and install the tools (iperf 2, iperf3, siege, fortio)
 	@sh worker-image/install-tools.sh
+	@sh worker-image/install-fortio.sh "$(CURDIR)/$(BIN)"
 
 $(VENV)/.installed: requirements.lock pyproject.toml worker-image/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "netcadence needs Python 3.11 or newer and found " + sys.version.split()[0] + "; name one: make PYTHON=python3.11 ...")'

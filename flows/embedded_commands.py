@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -19,10 +20,12 @@ from netcadence_worker import clusterloader
 NetworkChoice = Literal["auto", "namespaces", "loopback"]
 
 _WORKER = (sys.executable, "-m", "netcadence_worker")
+#: What the system has goes first; fortio, which no distribution has, is put beside the interpreter.
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
 #: What pods of an embedded cluster may run: the worker, and by no other way than its own entry point. It also
 #: stands in for ClusterLoader2's worker.
 WORKER_IMAGE = {
-    DEFAULT_IMAGE: Image(argv=_WORKER),
+    DEFAULT_IMAGE: Image(argv=_WORKER, environment={"PATH": _PATH}),
     clusterloader.IMAGE: Image(
         argv=_WORKER, environment={"NETCADENCE_WIRE": "clusterloader"}, allow_arguments=True
     ),

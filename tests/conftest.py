@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from netcadence.embedded.network.namespaces import namespaces_of
 from netcadence.kube.access import Access
 from netcadence.kube.resource import CRD, NAMESPACE, NODE, ROLE, ROLE_BINDING, SERVICE_ACCOUNT, Resource
 from tests.rooms import Roll, RoomScheduling
+
+# Programs beside the interpreter, such as fortio, are found as by the worker of an embedded cluster.
+os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
 
 NAMESPACES = Path("/run/netns")
 MANIFESTS = Path(__file__).resolve().parents[1] / "deployments" / "kubernetes"

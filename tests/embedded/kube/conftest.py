@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ from netcadence.worker_pod import WorkerResources
 MANIFESTS = Path(__file__).resolve().parents[3] / "deployments" / "kubernetes"
 NAMESPACE = "benchmarks"
 NAMESPACES = Path("/run/netns")
-IMAGES = {"netcadence-worker": Image(argv=(sys.executable, "-m", "netcadence_worker"))}
+WORKER = (sys.executable, "-m", "netcadence_worker")
 
 
 @pytest.fixture(scope="session")
@@ -51,15 +52,27 @@ def manifests():
 
 
 @pytest.fixture(scope="session")
-def up(root):
+def up(images, root):
     """Return what brings a cluster of this session up; it is down at the end of a `with` block."""
     del root
     numbers = itertools.count()
 
     def up(**settings):
-        return Cluster.up(Settings(name=f"kube-{os.getpid()}-{next(numbers)}", images=IMAGES, **settings))
+        return Cluster.up(Settings(name=f"kube-{os.getpid()}-{next(numbers)}", images=images, **settings))
 
     return up
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    """The worker's image, and one in which there is nothing else, whatever this machine has."""
+    toolless = tmp_path_factory.mktemp("toolless")
+    for needed in ("nsenter", "setpriv"):  # by which a node starts a process in its pod
+        (toolless / needed).symlink_to(shutil.which(needed))
+    return {
+        "netcadence-worker": Image(argv=WORKER),
+        "toolless": Image(argv=WORKER, environment={"PATH": str(toolless)}),
+    }
 
 
 @pytest.fixture(scope="session")

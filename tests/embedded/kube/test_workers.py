@@ -47,9 +47,11 @@ def test_an_image_that_nobody_has_is_reported_with_its_name(deployed):
 
 
 def test_a_worker_without_its_tool_says_which(deployed):
-    run, _ = deployed(tools=("fortio",))
+    run, _ = deployed(tools=("fortio",), image="toolless")
     said = trouble_of(run)
-    assert "CrashLoopBackOff (exit code 78): ToolMissing: not on the PATH: fortio" in said
+    assert (
+        "CrashLoopBackOff (exit code 78): ToolMissing: not on the PATH: fortio (go install fortio.org" in said
+    )
     assert run.workers_name in said
 
 

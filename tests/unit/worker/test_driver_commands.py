@@ -116,6 +116,51 @@ def test_siege_brackets_ipv6():
     assert client(http, Destination("fd00::2", 5001))[1] == "http://[fd00::2]:5001/test"
 
 
+LOAD = "fortio load -json - -payload-file - -log-errors=false -allow-initial-errors -timeout 3s"
+SERVE = (
+    "fortio server -http-port {} -grpc-port {} -tcp-port disabled -udp-port disabled -redirect-port disabled"
+)
+
+
+def fortio(protocol, **options):
+    return spec(protocol=protocol, tool="fortio", numberOfClients=3, options={"fortio": options})
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (fortio("HTTP"), "-qps 0 -c 3 -t 10s -r 0.0001 http://198.18.0.2:5001/"),
+        (fortio("HTTP", httpVersion=1, qps=7), "-qps 7 -c 3 -t 10s -r 0.0001 http://198.18.0.2:5001/"),
+        (
+            fortio("HTTP", httpVersion=2, qps=7, uniform=True, noCatchUp=True, resolutionUs=1),
+            "-qps 7 -c 3 -t 10s -uniform -nocatchup -r 1e-06 -h2 http://198.18.0.2:5001/",
+        ),
+        (fortio("GRPC", qps=7), "-qps 7 -c 3 -t 10s -r 0.0001 -grpc -ping 198.18.0.2:5001"),
+    ],
+)
+def test_fortio_load(asked, words):
+    """Each option has its place; what fails is counted and not printed."""
+    assert " ".join(client(asked, AT_SERVER)) == f"{LOAD} {words}"
+
+
+@pytest.mark.parametrize("size", [0, 65_536])
+def test_fortio_reads_what_it_sends_from_its_input(size):
+    """So it stands ready before its start, and the command line stays short."""
+    asked = fortio("GRPC", payload=size)
+    gate = DRIVERS[asked.tool].client(asked, AT_SERVER).gate
+    assert len(gate.input) == size
+    assert gate.input.isascii()
+
+
+def test_fortio_server_has_one_port():
+    """HTTP or gRPC at the request's address, and nothing else: no pages, no settings."""
+    host = "198.18.0.2:5001"
+    closed = ("-ui-path", "", "-echo-debug-path", "", "-config-dir", "", "-quiet")
+    http, grpc = server(fortio("HTTP")), server(fortio("GRPC"))
+    assert http == (*SERVE.format(host, "disabled").split(), *closed)
+    assert grpc == (*SERVE.format("disabled", host).split(), *closed)
+
+
 def test_client_goes_to_its_target_and_the_server_stays():
     """Through a Service the client's address, port and family are the Service's own."""
     line = client(spec(), Destination("fd00::9", 30501))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from netcadence_worker.contract import Reason
 from netcadence_worker.destination import find_destination
+from netcadence_worker.failure import FailureError
 from netcadence_worker.job import (
     TOOL_SLACK_S,
     readable_output,
@@ -38,9 +40,12 @@ def take_client_part(job: Job) -> None:
     with job.tool(
         process.argv,
         standstill=process.standstill,
+        gate=process.gate,
         files=process.files,
         kept_bytes=process.kept_bytes,
     ) as tool:
+        if process.gate is not None:
+            _await_life(job, tool)
         job.report.armed(version, clock)
         start = job.await_start(tool)
         _start_on_time(job, tool, start)
@@ -51,6 +56,12 @@ def take_client_part(job: Job) -> None:
     with readable_output():
         measurement = job.driver.read_client(tool.output(), spec)
     job.report.succeeded(measurement, worker_delay_s=delay_s)
+
+
+def _await_life(job: Job, tool: RunningTool) -> None:
+    """Wait until a tool stands where its gate is; one that has ended is told by `await_start`."""
+    if not job.situation.bell.wait(job.arm_until, condition=lambda: tool.ready or tool.ended):
+        raise FailureError(Reason.TOOL_TIMEOUT, f"{tool.argv[0]} does not come to life: {tool.last_lines()}")
 
 
 def _start_on_time(job: Job, tool: RunningTool, start: Start) -> None:

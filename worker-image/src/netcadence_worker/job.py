@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netcadence_worker.report import Report
     from netcadence_worker.settings import Settings
     from netcadence_worker.situation import Situation
+    from netcadence_worker.tool import Gate
     from netcadence_worker.tools import Driver
 
 #: A start may be seen so late and is still worth making; a client that starts later would measure another
@@ -135,6 +136,7 @@ class Job:
         *,
         ready_text: bytes | None = None,
         standstill: Standstill = Standstill.FIRST_INSTRUCTION,
+        gate: Gate | None = None,
         files: Mapping[str, str] | None = None,
         kept_bytes: int = KEPT_BYTES,
     ) -> Iterator[RunningTool]:
@@ -145,6 +147,7 @@ class Job:
             changed=changed,
             ready_text=ready_text,
             standstill=standstill,
+            gate=gate,
             files=files,
             kept_bytes=kept_bytes,
         ) as tool:

@@ -8,7 +8,8 @@ A process stands still at a place of its program only if somebody traces it that
 and siege are brought to where they make their first thread: they have read their options by then and not yet
 looked at a clock or made a socket, for they do both in threads. iperf3 has no threads before it is connected,
 and stands where it makes its first socket. Other tools stand before their first instruction. Where tracing is
-forbidden all stop before they become the tool, and come to life after the instant.
+forbidden all stop before they become the tool, and come to life after the instant. A
+program of Go makes threads before it does anything; one that waits for its input to end is held by that.
 `subprocess` can do neither: its `Popen` returns only once the tool runs.
 
 Forking a process with threads is safe here because the child runs no other code than `_become`, which takes
@@ -94,11 +95,13 @@ class Launch:
         pid: Its process and its process group.
         stdout: Descriptor to read its output from.
         stderr: Likewise.
+        stdin: Descriptor to write its input to; None where that is empty.
     """
 
     pid: int
     stdout: int
     stderr: int
+    stdin: int | None = None
 
     def release(self) -> None:
         """Let the process run."""
@@ -117,18 +120,20 @@ def launch(
     environment: Mapping[str, str],
     *,
     standstill: Standstill = Standstill.FIRST_INSTRUCTION,
+    has_input: bool = False,
 ) -> Launch:
-    """Make a process that is `executable`, in a process group of its own, stdin empty, standing still.
+    """Make a process that is `executable`, in a process group of its own, standing still.
 
     It is killed when the thread that calls this ends, so that no tool outlives its worker.
 
     Args:
         standstill: How far it comes; where it does not get there it stands still after two seconds.
+        has_input: Give it a pipe to read from; otherwise its input is empty.
 
     Raises:
         OSError: There are no processes or descriptors left.
     """
-    stdin = os.open(os.devnull, os.O_RDONLY)
+    stdin, stdin_write = os.pipe() if has_input else (os.open(os.devnull, os.O_RDONLY), None)
     stdout, stdout_write = os.pipe()
     stderr, stderr_write = os.pipe()
     streams = (stdin, stdout_write, stderr_write)
@@ -136,8 +141,9 @@ def launch(
     try:
         pid = _fork(child)
     except OSError:
-        os.close(stdout)
-        os.close(stderr)
+        for descriptor in (stdout, stderr, stdin_write):
+            if descriptor is not None:
+                os.close(descriptor)
         raise
     finally:
         for descriptor in streams:
@@ -147,7 +153,7 @@ def launch(
     _bring_to(standstill, pid)
     patience.cancel()
     patience.join()
-    return Launch(pid, stdout, stderr)
+    return Launch(pid, stdout, stderr, stdin_write)
 
 
 def _bring_to(standstill: Standstill, pid: int) -> None:

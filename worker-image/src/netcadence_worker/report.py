@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import (
     ClockReading,
+    Latencies,
     Phase,
     RawOutput,
     RequestStatus,
@@ -98,7 +99,7 @@ class Report:
         if measurement is not None and not self._reports:
             self._change(results=measurement.results)
         if measurement is not None:
-            figures = {
+            figures: dict[str, object] = {
                 "results": measurement.results,
                 "metrics": measurement.metrics,
                 "intervals": measurement.intervals,
@@ -106,6 +107,8 @@ class Report:
             }
             if measurement.spans:
                 figures["spans"] = measurement.spans
+            if measurement.histogram is not None:
+                figures["latencies"] = Latencies.of(measurement.histogram)
             whole = whole.model_copy(update=figures)
         self._publish(whole)
 

@@ -10,12 +10,14 @@ import signal
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from netcadence_worker.capture import KEPT_BYTES, Capture
-from netcadence_worker.contract import Reason
+from netcadence_worker.contract import Reason, Tool
 from netcadence_worker.failure import FailureError
 from netcadence_worker.launch import Launch, Standstill, launch
 from netcadence_worker.parsing import ToolOutput
@@ -34,8 +36,23 @@ _QUIET_S: Final = 0.25
 #: Whoever ends a tool tries these in turn, and waits so many seconds after each. Some iperf servers take a
 #: second to notice the first, some (2.0.9) ignore it; a worker told to stop has two seconds in all.
 _ENDINGS: Final = ((signal.SIGINT, 0.6), (signal.SIGTERM, 0.2), (signal.SIGKILL, 1.0))
+#: Seconds in which a tool has to take its input.
+_FEED_S: Final = 2.0
 #: Lines of output that an error message quotes.
 _QUOTED_LINES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Where a tool stands that runs, and waits for the end of its input: that is its start.
+
+    Attributes:
+        input: What it reads before.
+        waiting: What it prints once it waits.
+    """
+
+    input: bytes
+    waiting: bytes
 
 
 class RunningTool:
@@ -55,6 +72,7 @@ class RunningTool:
         changed: Callable[[], None] = lambda: None,
         ready_text: bytes | None = None,
         standstill: Standstill = Standstill.FIRST_INSTRUCTION,
+        gate: Gate | None = None,
         files: Mapping[str, str] | None = None,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
@@ -62,8 +80,9 @@ class RunningTool:
 
         Args:
             changed: Called from another thread when the tool is ready and when it has ended.
-            ready_text: What it prints on stdout once it is ready.
+            ready_text: What it prints once it is ready.
             standstill: How far it comes to life before.
+            gate: Let it come to life, and stand still where it waits for its input; it is `ready` there.
             files: What its home has to hold, by path within it; the home is its own and goes with it.
             kept_bytes: Of each stream, from its beginning, and as many from its end.
 
@@ -72,7 +91,8 @@ class RunningTool:
         """
         executable = shutil.which(argv[0])
         if executable is None:
-            raise FailureError(Reason.TOOL_MISSING, f"{argv[0]} is not on this worker's PATH")
+            how = how_to_get(argv[0])
+            raise FailureError(Reason.TOOL_MISSING, f"{argv[0]} is not on this worker's PATH{how}")
         self.argv = tuple(argv)
         self.ready = False
         self.started_at: datetime | None = None
@@ -82,15 +102,21 @@ class RunningTool:
         self._exit_code: int | None = None
         self._changed = changed
         self._lock = threading.Lock()
-        self._ready_text = ready_text
+        self._ready_text = gate.waiting if gate else ready_text
         self._captures = (Capture(kept_bytes), Capture(kept_bytes))
         self._quiet_until = 0.0
         self._ended = threading.Event()
         self._home = tempfile.TemporaryDirectory(prefix="netcadence-")
         _furnish(Path(self._home.name), files or {})
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": self._home.name}
-        self._launch: Launch = launch(executable, self.argv, environment, standstill=standstill)
+        self._launch: Launch = launch(
+            executable, self.argv, environment, standstill=standstill, has_input=gate is not None
+        )
+        self._input = self._launch.stdin
         threading.Thread(target=self._mind, name=f"{argv[0]} output", daemon=True).start()
+        if gate is not None:
+            self._launch.release()
+            self._feed(gate.input)
 
     def start(self, at: float = 0.0) -> None:
         """Start the tool at the instant `at` of the monotonic clock, then return; a past one means now."""
@@ -101,6 +127,7 @@ class RunningTool:
                     self._quiet_until = at + _QUIET_S if at else 0.0
                     self.started_at = datetime.now(UTC)
                     self._launch.release()
+                    self._end_input()
 
     def settle(self) -> None:
         """Give the tool ordinary turns on the processor, instead of short ones; begin to count."""
@@ -152,6 +179,22 @@ class RunningTool:
         self.stop()
         self._home.cleanup()
 
+    def _feed(self, content: bytes) -> None:
+        """Write a tool's input, which a pipe holds; where it is a small one, the tool reads as it comes."""
+        deadline = time.monotonic() + _FEED_S
+        rest = memoryview(content)
+        with self._lock, contextlib.suppress(BrokenPipeError):  # it may have ended
+            while rest and self._input is not None:
+                patience_s = max(0.0, deadline - time.monotonic())
+                if not select.select([], [self._input], [], patience_s)[1]:
+                    break  # what it makes of a part, its output tells
+                rest = rest[os.write(self._input, rest[: select.PIPE_BUF]) :]
+
+    def _end_input(self) -> None:
+        if self._input is not None:
+            os.close(self._input)
+            self._input = None
+
     def _mind(self) -> None:
         """Read both streams as they come, so that no full pipe holds the tool up, until it has ended."""
         streams = dict(zip((self._launch.stdout, self._launch.stderr), self._captures, strict=True))
@@ -179,6 +222,7 @@ class RunningTool:
             _, status, spent = os.wait4(self._launch.pid, 0)
             self._exit_code = os.waitstatus_to_exitcode(status)
             self._launch.close()
+            self._end_input()
             if self._first_look is not None:
                 self.usage = between(self._first_look, look(spent.ru_utime + spent.ru_stime))
             self._ended.set()
@@ -190,6 +234,16 @@ def _furnish(home: Path, files: Mapping[str, str]) -> None:
         file = home / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="ascii")
+
+
+def how_to_get(name: str) -> str:
+    """Return, in words that follow a tool's name, how it is installed where no distribution has it."""
+    if name != Tool.FORTIO:
+        return ""
+    pinned = (
+        resources.files("netcadence_worker").joinpath("fortio.version").read_text(encoding="ascii").strip()
+    )
+    return f" (go install fortio.org/fortio@{pinned})"
 
 
 #: A tool that does not tell its version within this many seconds is not asked for more.

@@ -13,6 +13,7 @@ from netcadence_worker.health import serve_health
 from netcadence_worker.log import say
 from netcadence_worker.reporter import Reporter
 from netcadence_worker.requests import Requests
+from netcadence_worker.tool import how_to_get
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +29,9 @@ _REPORTS_END_S: Final = 0.6
 
 
 def missing_tools(tools: Iterable[Tool]) -> list[str]:
-    """Return those of the tools that are not on the PATH."""
-    return [tool.value for tool in tools if tool is not Tool.PROBE and not shutil.which(tool.value)]
+    """Return those of the tools that are not on the PATH, and how to get them where a package does not."""
+    programs = (tool for tool in tools if tool is not Tool.PROBE)
+    return [f"{tool}{how_to_get(tool)}" for tool in programs if shutil.which(tool) is None]
 
 
 class Worker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -132,3 +133,13 @@ def test_taken_port_is_said(start_worker, await_ready, environment):
     ended = run_to_its_end(environment("other", first.ip))
     assert ended.returncode == 69
     assert ended.stderr.startswith("cannot start: ")
+
+
+def test_a_worker_without_fortio_says_how_to_get_it(start_worker, tmp_path):
+    """The reason, the name and the command, in the pod's termination message."""
+    worker = start_worker("client", NETCADENCE_TOOLS="fortio", PATH=str(tmp_path))
+    assert worker.process.wait(10) == 78
+    said = worker.log.read_text()
+    assert re.search(
+        r"ToolMissing: not on the PATH: fortio \(go install fortio.org/fortio@v[\d.]+\)$", said, re.MULTILINE
+    )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.tools.driver import ClientProcess, Driver, ServerProcess
+from netcadence_worker.tools.fortio import Fortio
 from netcadence_worker.tools.iperf2 import Iperf2
 from netcadence_worker.tools.iperf3 import Iperf3
 from netcadence_worker.tools.siege import Siege
@@ -25,4 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["DRIVERS", "ClientProcess", "Driver", "ServerProcess"]
 
 #: What is not here, a worker refuses.
-DRIVERS: Final[Mapping[Tool, Driver]] = {driver.tool: driver for driver in (Iperf2(), Iperf3(), Siege())}
+DRIVERS: Final[Mapping[Tool, Driver]] = {
+    driver.tool: driver for driver in (Iperf2(), Iperf3(), Siege(), Fortio())
+}

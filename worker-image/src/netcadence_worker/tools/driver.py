@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netcadence_worker.destination import Destination
     from netcadence_worker.parsing import Measurement, ToolOutput
     from netcadence_worker.path_check import Knock
+    from netcadence_worker.tool import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,14 @@ class ClientProcess:
         argv: Always an argument list, never a shell.
         standstill: How far it comes to life while arming: as far as it can get before it touches the network
             and looks at a clock.
+        gate: Where it runs and waits for its input to end instead, if it does so.
         files: What its home has to hold, by path within it.
         kept_bytes: Of each of its streams, from the beginning, and as many from the end.
     """
 
     argv: tuple[str, ...]
     standstill: Standstill = Standstill.FIRST_INSTRUCTION
+    gate: Gate | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     kept_bytes: int = KEPT_BYTES
 
@@ -41,7 +44,7 @@ class ServerProcess:
 
     Attributes:
         argv: Always an argument list, never a shell.
-        listening: What it prints on stdout once it listens. None if it says nothing: then the kernel is asked
+        listening: What it prints once it listens. None if it says nothing: then the kernel is asked
             whether a TCP socket listens at the server's address and port.
         grace_s: Seconds that it may go on after its client has ended; then it is ended by us.
         kept_bytes: Of each of its streams, from the beginning, and as many from the end.
