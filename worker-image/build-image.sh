@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the worker's image with docker, podman or buildah, whichever works here.
 #   build-image.sh NAME:TAG [OPTION...]     each OPTION is handed to the builder, such as --build-arg BASE=...
-# BUILDER names one of the three; PYTHON is an interpreter with pip and hatchling.
+# BUILDER names one of the three; PYTHON is an interpreter with pip and hatchling. fortio is built in unless
+# another version, or none, is named: --build-arg FORTIO_VERSION=
 set -eu
 image=$1
 shift
@@ -33,6 +34,11 @@ docker | podman | buildah) ;;
     echo "BUILDER is \"$BUILDER\", and has to be docker, podman or buildah." >&2
     exit 2
     ;;
+esac
+
+case "$*" in
+*FORTIO_VERSION=*) ;;
+*) set -- --build-arg FORTIO_VERSION="$(cat "$here/src/netcadence_worker/fortio.version")" "$@" ;;
 esac
 
 context=$(mktemp -d)

@@ -94,9 +94,9 @@ _CATALOGUE = (
     # Of single requests; latencies are of those that succeeded.
     Metric("requests", "requests", _NEUTRAL, 0, _MANY, "Requests"),
     Metric("failed_requests", "requests", _LOWER, 0, _MANY, "Failed requests"),
-    Metric("request_errors", "%", _LOWER, 0, 100, "Request errors"),
-    Metric("request_rate", "requests/s", _HIGHER, 0, 1e9, "Request rate"),
-    Metric("request_rate_asked", "requests/s", _NEUTRAL, 0, 1e9, "Request rate asked for"),
+    Metric("request_errors", "%", _LOWER, 0, 100, "Errors"),
+    Metric("request_rate", "requests/s", _HIGHER, 0, 1e9, "Rate"),
+    Metric("request_rate_asked", "requests/s", _NEUTRAL, 0, 1e9, "Rate asked for"),
     Metric("request_latency_avg", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency, mean"),
     Metric("request_latency_min", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency, least"),
     Metric("request_latency_max", "ms", _LOWER, 0, _DAY_S * 1000, "Request latency, most"),
