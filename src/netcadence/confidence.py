@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netcadence.statistics import PERC05, PERC50, Statistic
-from netcadence_worker.histogram import NS_PER_MS, Histogram
+from netcadence_worker.histogram import NS_PER_MS, Bucket, Histogram
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,28 +108,25 @@ def interval_of_requests(
 
     if len({len(pairs) for pairs in repeats}) != 1:
         raise ValueError("the repeats are not of the same pairs")
-    whole = Histogram.merged(histogram for pairs in repeats for histogram in pairs)
-    places = {(each.over_ns, each.up_to_ns): place for place, each in enumerate(whole.buckets)}
-    counts = np.zeros((len(repeats), len(repeats[0]), len(places)))
-    for repeat, pairs in enumerate(repeats):
-        for pair, histogram in enumerate(pairs):
-            for bucket in histogram.buckets:
-                counts[repeat, pair, places[bucket.over_ns, bucket.up_to_ns]] = bucket.count
-    estimates = _resampled_requests(counts, whole, statistic, np.random.default_rng(seed))
-    return _between(estimates, level, counts.shape[0], counts.shape[1], seed)
+    estimates = _resampled_requests(repeats, statistic, np.random.default_rng(seed))
+    return _between(estimates, level, len(repeats), len(repeats[0]), seed)
 
 
 def _resampled_requests(
-    counts: NDArray[np.float64], whole: Histogram, statistic: Statistic, chance: np.random.Generator
+    repeats: Sequence[Sequence[Histogram]], statistic: Statistic, chance: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Resample counts by repeat, pair and bucket of `whole`."""
+    """Resample as `_resampled` does, and read the percentile off each resample as `Histogram` does."""
     import numpy as np  # noqa: PLC0415 - as above
 
-    repeats, pairs, _ = counts.shape
-    low = np.array([max(each.over_ns, whole.least_ns) for each in whole.buckets])
-    high = np.array([min(each.up_to_ns, whole.most_ns) for each in whole.buckets])
-    percent = statistic.merged_percent or 0.0
-    batch = max(1, _MOST_AT_ONCE // (repeats * len(low)))
+    buckets = Histogram.merged(each for pairs in repeats for each in pairs).buckets
+    over, up_to = (np.array([getattr(each, end) for each in buckets]) for end in ("over_ns", "up_to_ns"))
+    counts = _counts(repeats, buckets)
+    least, most = (
+        np.array([[getattr(each, end) for each in pairs] for pairs in repeats], dtype=float)
+        for end in ("least_ns", "most_ns")
+    )
+    rounds, pairs, width = counts.shape
+    batch = max(1, _MOST_AT_ONCE // (rounds * (width + pairs)))
     found = []
     for begin in range(0, _RESAMPLES, batch):
         count = min(batch, _RESAMPLES - begin)
@@ -137,16 +134,32 @@ def _resampled_requests(
         # By resample, repeat and bucket: how many requests the pairs have that were drawn.
         merged = np.tensordot(drawn, counts, axes=(1, 1))
         reached = np.cumsum(merged, axis=-1)
-        rank = percent / 100 * reached[..., -1:]
+        rank = (statistic.merged_percent or 0.0) / 100 * reached[..., -1:]
         nearest = np.maximum(np.ceil(np.round(rank, 6)), 1)
         place = np.argmax(reached >= nearest, axis=-1)[..., np.newaxis]
         inside = np.take_along_axis(merged, place, axis=-1)
         before = np.take_along_axis(reached, place, axis=-1) - inside
-        share = np.clip((rank - before) / inside, 0, 1)
-        by_repeat = (low[place] + share * (high[place] - low[place]))[..., 0] / NS_PER_MS
-        chosen = chance.integers(repeats, size=(count, repeats))
+        share = np.clip((rank - before) / inside, 0, 1)[..., 0]
+        among = (drawn > 0)[:, np.newaxis, :]
+        low = np.maximum(over[place[..., 0]], np.where(among, least, np.inf).min(axis=-1))
+        high = np.minimum(up_to[place[..., 0]], np.where(among, most, -np.inf).max(axis=-1))
+        by_repeat = (low + share * (high - low)) / NS_PER_MS
+        chosen = chance.integers(rounds, size=(count, rounds))
         found.append(np.median(np.take_along_axis(by_repeat, chosen, axis=1), axis=1))
     return np.concatenate(found)
+
+
+def _counts(repeats: Sequence[Sequence[Histogram]], buckets: Sequence[Bucket]) -> NDArray[np.float64]:
+    """Return how many requests there are by repeat, pair and bucket."""
+    import numpy as np  # noqa: PLC0415 - as above
+
+    places = {(each.over_ns, each.up_to_ns): place for place, each in enumerate(buckets)}
+    counts = np.zeros((len(repeats), len(repeats[0]), len(places)))
+    for repeat, pairs in enumerate(repeats):
+        for pair, histogram in enumerate(pairs):
+            for bucket in histogram.buckets:
+                counts[repeat, pair, places[bucket.over_ns, bucket.up_to_ns]] = bucket.count
+    return counts
 
 
 def estimate(repeats: Sequence[Sequence[float]], statistic: Statistic) -> float:

@@ -41,8 +41,12 @@ def scenario(protocol="TCP", **fields):
     )
 
 
-#: What its worker cannot: serve two requests at once, or be client in one round and server in another.
-BEYOND = {"tcp-1:4", "tcp-4:1", "tcp-mesh", *(each.name for each in scenarios.shipped() if each.change)}
+#: What its worker cannot: serve two requests at once, be client in one round and server in another, probe, or
+#: make requests by fortio.
+BEYOND = {
+    *("tcp-1:4", "tcp-4:1", "tcp-mesh", "http-qps", "http2-qps", "grpc-qps"),
+    *(each.name for each in scenarios.shipped() if each.change),
+}
 
 
 @pytest.mark.parametrize("name", [each.name for each in scenarios.shipped() if each.name not in BEYOND])

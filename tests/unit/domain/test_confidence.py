@@ -1,13 +1,21 @@
 """Intervals: what they hold, when there are none, and on which side of a threshold they are."""
 
+import random
 import statistics
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcadence.confidence import ConfidenceInterval, estimate, interval_of, seed_of
-from netcadence.statistics import CONSISTENCY, PERC05, PERC50, PERC95
+from netcadence.confidence import (
+    ConfidenceInterval,
+    estimate,
+    estimate_of_requests,
+    interval_of,
+    interval_of_requests,
+    seed_of,
+)
+from netcadence.statistics import CONSISTENCY, PERC05, PERC50, PERC95, merged
 
 SEED = 7
 figures = st.floats(0.001, 1e9)
@@ -91,3 +99,27 @@ def test_a_pair_that_is_slow_in_every_repeat_widens_the_interval_as_no_number_of
 )
 def test_an_interval_decides_only_with_all_of_it(threshold, at_least, expected):
     assert interval(10.0, 20.0).reaches(threshold, at_least=at_least) is expected
+
+
+def test_the_interval_of_a_percentile_of_requests_lies_within_that_of_the_repeats(make_latencies):
+    chance = random.Random(3)  # noqa: S311 - figures, not secrets
+    repeats = [
+        [make_latencies([chance.randint(1, 3_000_000) for _ in range(50)]) for _ in range(3)]
+        for _ in range(6)
+    ]
+    for percent in (50, 99, 99.9):
+        statistic = merged(percent)
+        found = interval_of_requests(repeats, statistic, seed=SEED)
+        assert found.low <= estimate_of_requests(repeats, statistic) <= found.high
+        assert (found.repeats, found.pairs) == (6, 3)
+        assert found == interval_of_requests(repeats, statistic, seed=SEED)
+
+
+def test_one_pair_s_percentiles_of_requests_have_the_range_of_five_repeats(make_latencies):
+    repeats = [[make_latencies([each * 100_000] * 10)] for each in (3, 1, 5, 4, 2)]
+    found = interval_of_requests(repeats, merged(99), seed=SEED)
+    assert (found.low, found.high) == pytest.approx((0.1, 0.5), abs=0.1)
+
+
+def test_fewer_than_five_repeats_of_requests_have_no_interval(make_latencies):
+    assert interval_of_requests([[make_latencies([1])]] * 4, merged(99), seed=SEED) is None

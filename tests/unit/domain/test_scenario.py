@@ -33,7 +33,7 @@ def write(tmp_path):
 def test_the_acceptance_scenarios_are_shipped_small_ones_first():
     names = [each.name for each in scenario.shipped() if each.tool is not Tool.PROBE]
     assert names == [
-        *("tcp-1:1", "udp-1:1", "http-1:1", "tcp-1:4", "tcp-4:1"),
+        *("tcp-1:1", "udp-1:1", "http-1:1", "http-qps", "http2-qps", "grpc-qps", "tcp-1:4", "tcp-4:1"),
         *("tcp-50:50", "udp-50:50", "http-50:50", "tcp-mesh"),
     ]
 
@@ -122,7 +122,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
     text = str(caught.value)
     assert "'tcp-50:5' is not known (did you mean 'tcp-50:50'?)" in text
     assert (
-        "allowed: tcp-1:1, udp-1:1, http-1:1, tcp-1:4, tcp-4:1, tcp-50:50, udp-50:50, http-50:50, tcp-mesh"
+        "allowed: tcp-1:1, udp-1:1, http-1:1, http-qps, http2-qps, grpc-qps, tcp-1:4, tcp-4:1, tcp-50:"
         in text
     )
 

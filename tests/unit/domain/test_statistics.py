@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from netcadence.statistics import (
     CONSISTENCY,
+    PERC50,
     Statistic,
     Summary,
     consistency,
     linear_percentile,
+    merged,
     nearest_rank,
 )
 
@@ -93,3 +95,14 @@ def test_a_percentile_outside_its_range_is_refused(percent):
 
 def test_a_summary_holds_count_extremes_percentiles_and_mean():
     assert Summary.of(range(1, 101)) == Summary(100, 1, 5, 50, 95, 100, 50.5)
+
+
+def test_a_percentile_of_requests_is_named_by_its_percent():
+    assert str(merged(99.9)) == "Merged99.9"
+    assert Statistic.parse("Merged50").merged_percent == 50
+    assert PERC50.merged_percent is None
+    with pytest.raises(ValueError, match="Perc50 is no percentile of requests"):
+        PERC50.of_histograms([])
+    for text in ("Merged", "Merged100", "Merged-1", "merged50", "Merged9.9999"):
+        with pytest.raises(ValueError, match="unknown statistic"):
+            Statistic.parse(text)

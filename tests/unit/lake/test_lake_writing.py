@@ -16,6 +16,7 @@ import pytest
 from netcadence.errors import InvalidInputError
 from netcadence.lake import Lake, LakeRefusedError
 from netcadence_worker.contract import Result, Role
+from netcadence_worker.histogram import Bucket, Histogram
 
 DAY = "cluster=staging/date=2026-01-31"
 
@@ -197,3 +198,17 @@ def test_every_column_is_filled_from_somewhere(lake, record, judgement):
     ]
     # What a run of ours measured has no origin.
     assert unfilled == ["results.origin", "raw.undecoded"]
+
+
+def test_latencies_are_kept_by_bucket_where_a_tool_counted_requests(lake, record):
+    """One row a pair, its buckets a list, in ms; other runs have no such file."""
+    histogram = Histogram((Bucket(0, 100_000, 3), Bucket(100_000, 200_000, 1)), 40_000, 150_000, 300_000)
+    counted = replace(record.outcomes[0], latencies=histogram)
+    lake.write(replace(record, outcomes=(counted, *record.outcomes[1:])))
+    (row,) = lake.latencies().to_dict("records")
+    assert (row["pair_index"], row["metric"], row["unit"], row["count"]) == (0, "request_latency", "ms", 4)
+    assert (row["least"], row["most"], row["sum"]) == (0.04, 0.15, 0.3)
+    assert list(row["buckets"]) == [
+        {"over": 0.0, "up_to": 0.1, "count": 3},
+        {"over": 0.1, "up_to": 0.2, "count": 1},
+    ]
