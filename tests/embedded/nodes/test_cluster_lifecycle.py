@@ -16,13 +16,8 @@ from netcadence.embedded import Cluster, EmbeddedClusterError, Settings
 from netcadence.embedded.network import choose_kind
 from netcadence.embedded.processes import ProcessIdentity
 
-NETWORKS = [
-    pytest.param(
-        "namespaces",
-        marks=pytest.mark.skipif(choose_kind("auto") != "namespaces", reason="namespaces need root here"),
-    ),
-    "loopback",
-]
+NEEDS_NAMESPACES = pytest.mark.skipif(choose_kind("auto") != "namespaces", reason="namespaces need root here")
+NETWORKS = [pytest.param("namespaces", marks=NEEDS_NAMESPACES), "loopback"]
 ORPHAN = (
     "import subprocess, time\n"
     "subprocess.Popen(['sh', '-c', 'sleep 600; : {mark}'], start_new_session=True)\n"
@@ -132,6 +127,32 @@ def orphaning_pod(connect, start_pod_on, until, tmp_path, processes_with):
         return mark
 
     return start
+
+
+@NEEDS_NAMESPACES
+def test_nothing_of_services_and_names_is_left_when_the_daemon_was_killed(up, connect, until):
+    """Addresses and rules go with their namespaces, and the mounts of resolv.conf with the daemon."""
+    cluster = up("balanced", "namespaces")
+    core = connect(cluster)
+    spec = {"type": "LoadBalancer", "selector": {"app": "web"}, "ports": [{"port": 80}]}
+    core.create_namespaced_service("default", {"metadata": {"name": "web"}, "spec": spec})
+    containers = [{"name": "main", "image": "sleeper"}]
+    pod = {"metadata": {"name": "web", "labels": {"app": "web"}}, "spec": {"containers": containers}}
+    core.create_namespaced_pod("default", pod)
+    until(lambda: core.read_namespaced_pod("web", "default").status.phase == "Running")
+    until(lambda: core.read_namespaced_service("web", "default").status.load_balancer.ingress)
+    state = cluster.kubeconfig.parent
+    os.kill(cluster.pid, signal.SIGKILL)
+    assert Cluster.down_leftovers("balanced") is True
+    assert not state.exists()
+    assert not [process for process in Path("/proc").glob("[0-9]*/mountinfo") if str(state) in _text(process)]
+
+
+def _text(path):
+    try:
+        return path.read_text()
+    except OSError:  # the process has ended meanwhile
+        return ""
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -13,6 +13,7 @@ import pytest
 
 from netcadence.embedded.network import choose_kind, neighbours
 from netcadence.embedded.network.addresses import Slot, claim_free_slot
+from netcadence.embedded.network.forwards import Backend, Forward
 from netcadence.embedded.network.namespaces import NamespaceNetwork, namespaces_of, remove_leftovers
 
 pytestmark = pytest.mark.skipif(
@@ -133,6 +134,30 @@ def test_nothing_leaves_the_machine(claim, runner, network):
     if not namespaces_of(foreign):
         with pytest.raises(OSError, match="No route to host"):
             runner.run(asyncio.open_connection(foreign.ipv4(300), 80))
+
+
+def test_a_machine_without_ipv6_serves_services_over_ipv4_alone(claim, runner, monkeypatch):
+    monkeypatch.setattr("netcadence.embedded.network.namespaces._ipv6_is_on", lambda: False)
+    network = NamespaceNetwork(claim.slot, NODES)
+    try:
+        runner.run(network.open())
+        assert "services" in network.features
+        assert [each.version for each in network.service_ranges] == [4]
+        pod = runner.run(network.attach("node-0"))
+        backend = runner.run(network.attach("node-1"))
+        assert [len(each.ips) for each in (pod, backend)] == [1, 1]
+        served = Forward(
+            version=4,
+            protocol="tcp",
+            address=str(network.service_ranges[0][9]),
+            port=80,
+            backends=(Backend(backend.ips[0], 5999),),
+        )
+        runner.run(network.set_services([served], {}))
+        # Refused by the backend, where nobody listens; without rules nobody would say anything.
+        assert "Connection refused" in inside(pod, "bash", "-c", f"> /dev/tcp/{served.address}/80").stderr
+    finally:
+        runner.run(network.close())
 
 
 def test_closing_leaves_no_namespace_interface_or_address(claim, runner):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -54,7 +55,8 @@ class _Place:
             nftables.run(self.path, "".join(whole(version, rules, node=node) for version, _, rules in steps))
         self.told = wanted
         if marks := {mark for _, before, after in steps for mark in stale_marks(before, after)}:
-            conntrack.forget(self.path, marks)
+            with contextlib.suppress(OSError):  # a kernel that cannot forgets them after half a minute
+                conntrack.forget(self.path, marks)
 
 
 class Translation:
