@@ -16,7 +16,6 @@ import logging
 import re
 import socket
 import subprocess
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -33,6 +32,7 @@ from netcadence.embedded.network.addresses import (
     Slot,
     Subnet,
 )
+from netcadence.embedded.network.announcing import address_changes
 from netcadence.embedded.network.entry import inside
 from netcadence.embedded.network.forwards import Forward
 from netcadence.embedded.network.translation import Translation, refusal_of_translation
@@ -167,24 +167,10 @@ class NamespaceNetwork:
             await self._announce(announcers)
 
     async def _announce(self, announcers: Mapping[str, str]) -> None:
-        """Let nodes answer at load balancers' addresses.
-
-        Every node translates them, so that those who still send to the node that had one before are served.
-        """
-        changed = [
-            (address, former, announcers.get(address))
-            for address in {**self._announcers, **announcers}
-            if (former := self._announcers.get(address)) != announcers.get(address)
-        ]
+        """Let nodes answer at load balancers' addresses."""
+        changes = address_changes(self._announcers, announcers)
         self._announcers = dict(announcers)
-        lines: defaultdict[str, list[str]] = defaultdict(list)
-        for address, former, node in changed:
-            whole = f"{address}/128 dev pods nodad" if ":" in address else f"{address}/32 dev pods"
-            if former:
-                lines[former].append(f"address delete {whole.removesuffix(' nodad')}")
-            if node:
-                lines[node].append(f"address add {whole}")
-        for node, each in lines.items():
+        for node, each in changes.items():
             try:
                 await _ip(each, self._namespace(node), force=True)
             except EmbeddedClusterError as error:  # of one node, and no reason to leave out the others
