@@ -82,7 +82,7 @@ def start(policed, core):
     """Return what starts pods of some labels, all of them at once, and waits for them."""
     started = []
 
-    def start(*specs, namespace="default", node=None):
+    def start(*specs, namespace="default", node=None, **more):
         names = []
         for labels in specs:
             names.append(f"pod-{next(_numbers)}")
@@ -91,7 +91,7 @@ def start(policed, core):
                 "terminationGracePeriodSeconds": 0,
                 "containers": [{"name": "main", "image": "sleeper", "ports": ports}],
             }
-            spec |= {"nodeSelector": {"kubernetes.io/hostname": node}} if node else {}
+            spec |= more | ({"nodeSelector": {"kubernetes.io/hostname": node}} if node else {})
             core.create_namespaced_pod(
                 namespace, {"metadata": {"name": names[-1], "labels": labels}, "spec": spec}
             )
@@ -391,6 +391,18 @@ def test_a_pod_reaches_itself_and_its_node_reaches_it_whatever_policies_say(cast
         assert time.monotonic() < deadline, pod.status
     assert "netcadence-policy" in Party(policed, pod).filters()
     core.delete_namespaced_pod(name, "default", grace_period_seconds=0)
+
+
+def test_pods_on_the_network_of_their_host_are_that_host_and_nothing_is_kept_from_them(cast, put, start):
+    server, friend, *_ = cast
+    near, far = (start({"app": "friend"}, node=each, hostNetwork=True)[0] for each in ("node-0", "node-1"))
+    wanted = [(each, server.ip, WEB) for each in (friend, near, far)]
+    put(FROM_FRIENDS)
+    put({**FRIENDS, "policyTypes": ["Egress"]})
+    settles([wanted[1]], *wanted)
+    put({**SELECT_SERVER, "ingress": [{"from": [{"ipBlock": {"cidr": f"{far.ip}/32"}}]}]})
+    settles(wanted[1:], *wanted)
+    assert "netcadence-policy" not in near.filters()
 
 
 def test_labels_that_change_change_who_is_let_in(cast, put, core):

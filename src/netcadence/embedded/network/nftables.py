@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+import socket
 import threading
 import time
 from functools import cache
@@ -18,6 +19,7 @@ from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.network.entry import inside
 
 _LIBRARY: Final = "libnftables.so.1"
+_NETLINK_NETFILTER: Final = 12
 #: Freeing a context waits until the kernel has cleared away what its commands replaced, which takes ten times
 #: as long as they do. After such a rest it has done so. A namespace lives on for so long.
 _REST_S: Final = 0.2
@@ -33,6 +35,10 @@ def missing_for_nftables() -> str:
         _library()
     except OSError as error:
         return f"the library of nft ({error})"
+    try:
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER).close()
+    except OSError as error:  # the library would end the whole process
+        return f"packet filters in the kernel ({error.strerror})"
     return ""
 
 
