@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from flows import accept_commands, embedded_commands, environment, perfdata_commands
 from flows.display import Display
@@ -37,7 +36,7 @@ from flows.options import (
     TotalBytes,
 )
 from flows.perfdata_commands import PerfDataFolder
-from netcadence import __version__, document, scenario
+from netcadence import __version__, document, scenario, tool_choice
 from netcadence import sla as slas
 from netcadence.adjustment import Adjustment
 from netcadence.embedded import EmbeddedClusterError
@@ -47,8 +46,7 @@ from netcadence.home import Home
 from netcadence.kube import wire as wires
 from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
-from netcadence.report import plan_as_json
-from netcadence.schedule import Shape
+from netcadence.report import plan_as_json, scenario_list
 
 #: Paragraphs that begin with \b keep their lines.
 _HELP = """Synchronized network benchmarks between pods of a Kubernetes cluster, judged and remembered.
@@ -280,23 +278,13 @@ def plan(
 
 @application.command()
 def scenarios(*, as_json: Json = False) -> None:
-    """List the scenarios there are, and what each is for."""
+    """List the scenarios there are: what each is for, and which tool measures it, and why."""
     shipped = scenario.shipped()
     if as_json:
-        _print_json([each.model_dump(mode="json") for each in shipped])
+        _print_json([each.model_dump(mode="json") | {"why": tool_choice.why(each)} for each in shipped])
         return
-    table = Table("scenario", "pairs", "protocol", "tool", "duration", "purpose", box=None, pad_edge=False)
-    for each in shipped:
-        table.add_row(
-            f"[bold]{each.name}[/]",
-            str(each.pairs) if each.shape is Shape.RATIO else each.shape,
-            each.protocol,
-            each.tool,
-            f"{each.duration_s} s",
-            each.purpose or each.title,
-        )
     console = Console()
-    console.print(table)
+    console.print(scenario_list(shipped), highlight=False)
     console.print(_OTHER_WAYS, style="dim", highlight=False)
 
 

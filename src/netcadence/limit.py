@@ -5,7 +5,8 @@ The rule, in this order:
 1. harness: a side's pod was kept from running by its CPU limit for 1 % of the traffic's time or more;
 2. harness: the pair got 95 % or more of the rate that it was told to send at;
 3. cpu: a tool says so itself; or a side's tool kept 90 % or more of the processors busy that it can use, one
-   for each stream; or a side's node had 95 % or more of all its processors busy;
+   for each stream and direction, of iperf3 before 3.16 one for all; or a side's node had 95 % or more of all
+   its processors busy;
 4. harness: its simulated users wait between their requests;
 5. network: nothing of that, and both sides were looked at.
 
@@ -18,6 +19,7 @@ then counts for nothing.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -31,11 +33,14 @@ from netcadence_worker.contract import (
     Role,
     SiegeOptions,
     Tool,
+    ToolVersion,
 )
 
 _THROTTLED_SHARE: Final = 0.01
 _REACHED_SHARE: Final = 0.95
 _TOOL_SHARE: Final = 0.9
+#: Before this version all streams of iperf3 share one thread.
+_IPERF3_WITH_THREADS: Final = (3, 16)
 _NODE_BUSY_PERCENT: Final = 95.0
 _BITS_PER_KBYTE: Final = 8 * 1024
 
@@ -113,14 +118,27 @@ def _reached_rate(outcome: PairOutcome, scenario: Scenario) -> bool:
 
 def _cpu_bound(outcome: PairOutcome, scenario: Scenario, *, reached: bool) -> bool:
     def full(role: Role, used: ResourceUsage) -> bool:
-        # The worker's own HTTP server is one Python process: its threads share one processor.
-        single = scenario.tool is Tool.SIEGE and role is Role.SERVER
-        usable = 1 if single else min(scenario.streams, used.processors)
+        usable = min(_threads(outcome, scenario, role), used.processors)
         return used.tool_cpu >= _TOOL_SHARE * usable and not reached
 
     return Mark.CPU_BOUND in outcome.marks or any(
         used.node_busy >= _NODE_BUSY_PERCENT or full(role, used) for role, used in outcome.usage.items()
     )
+
+
+def _threads(outcome: PairOutcome, scenario: Scenario, role: Role) -> int:
+    """Return how many processors a side's tool can keep busy at the same time."""
+    if scenario.tool is Tool.SIEGE and role is Role.SERVER:
+        return 1  # the worker's own HTTP server is one Python process: its threads share one processor
+    if scenario.tool is Tool.IPERF3 and _is_older(outcome.tools.get(role), _IPERF3_WITH_THREADS):
+        return 1
+    both_ways = scenario.options.iperf is not None and scenario.options.iperf.full_duplex
+    return scenario.streams * (2 if both_ways else 1)
+
+
+def _is_older(tool: ToolVersion | None, version: tuple[int, int]) -> bool:
+    numbers = [int(part) for part in re.findall(r"\d+", tool.version if tool else "")[:2]]
+    return tuple(numbers) < version
 
 
 def _figures(outcome: PairOutcome) -> Iterator[Result]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from netcadence import budget, change_rules, document, pairing, path_rules
+from netcadence import budget, change_rules, document, pairing, path_rules, tool_choice
 from netcadence.budget import Limits, Traffic
 from netcadence.change import Change
 from netcadence.errors import InvalidInputError
@@ -23,6 +23,7 @@ from netcadence.nodes import Nodes
 from netcadence.pairing import Demand, Placement
 from netcadence.repeats import Repeats
 from netcadence.schedule import Mesh, Ratio, Schedule, Shape
+from netcadence.tool_choice import FITS, Use
 from netcadence.traffic_path import Baseline, External, IPFamily, TrafficPath
 from netcadence.words import counted
 from netcadence.worker_pod import WorkerResources
@@ -73,6 +74,10 @@ class Scenario(_Strict):
         name: Identifier in results, SLA files and on the command line, such as `tcp-50:50`.
         title: A few words for a list.
         purpose: What the figures tell, for a person who chooses.
+        use: What the network is used for; decides protocol and tool where they are not given.
+        protocol: What travels between the two pods.
+        tool: What makes the traffic. By default the one whose `options` are given, or that measures the use
+            or the protocol best (see `netcadence scenarios`).
         path: Where a client connects to reach its server; by default at the server pod's own address.
         ip_family: Which of its addresses a server listens at; by default the first one that its pod has.
         change: What is made while probers look on, for the tool `probe`; duration_s is how long they do.
@@ -104,8 +109,9 @@ class Scenario(_Strict):
     name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9.:-]*$")]
     title: Annotated[str, Field(min_length=1, max_length=80)]
     purpose: Annotated[str, Field(max_length=500)] = ""
+    use: Use | None = None
     protocol: Protocol
-    tool: Tool
+    tool: Annotated[Tool, Field(default_factory=tool_choice.tool_for)]
     path: TrafficPath = TrafficPath.POD_IP
     ip_family: IPFamily | None = None
     change: Change | None = None
@@ -129,6 +135,19 @@ class Scenario(_Strict):
     skew_max_ms: Annotated[float, Field(gt=0, le=60_000, allow_inf_nan=False)] = 100.0
     worker: WorkerResources = WorkerResources()
     repeats: Repeats | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, content: Any) -> Any:
+        return tool_choice.completed(content)
+
+    @field_validator("protocol")
+    @classmethod
+    def _serves_the_use(cls, protocol: Protocol, info: ValidationInfo) -> Protocol:
+        use = info.data.get("use")
+        if use is not None and protocol not in FITS[use].protocols:
+            raise ValueError(f"does not fit use {use}; allowed: {', '.join(FITS[use].protocols)}")
+        return protocol
 
     @field_validator("tool")
     @classmethod

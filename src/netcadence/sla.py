@@ -11,14 +11,14 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from netcadence import document, overlay
+from netcadence import document, figures, overlay
 from netcadence.confidence import ConfidenceInterval, interval_of, interval_of_requests, seed_of
 from netcadence.errors import InvalidInputError
 from netcadence.record import RunRecord
 from netcadence.scenario import Scenario
 from netcadence.statistics import CONSISTENCY, PERC05, PERC50, PERC95, PERC99, PERC100, Statistic, merged
-from netcadence_worker.contract import Protocol, Tool
-from netcadence_worker.metrics import METRICS, OF_REQUESTS, PERCENT_OF, POSITIONS, PROBED, Metric
+from netcadence_worker.contract import Protocol
+from netcadence_worker.metrics import METRICS, OF_REQUESTS, PERCENT_OF, Metric
 
 #: The thresholds that hold where no others are named.
 DEFAULT: Final = Path(__file__).resolve().parents[2] / "expectations" / "default.yaml"
@@ -84,14 +84,9 @@ class Term:
         """Say why the term cannot be asked of `scenario`, or None where it can."""
         if self.metric.name == overlay.COST:
             return None if scenario.baseline else "it is measured without a baseline"
-        source, yielded = scenario.protocol.value, POSITIONS.get(scenario.protocol, ())
-        if scenario.tool is Tool.PROBE:
-            source, yielded = "a probe", PROBED
-        elif scenario.tool is Tool.FORTIO:
-            source, yielded = scenario.tool, OF_REQUESTS
-        elif scenario.protocol is Protocol.HTTP and self.metric.name in OF_REQUESTS:
-            source = scenario.tool
-        if self.metric.name not in yielded:
+        if self.metric.name not in figures.yielded(scenario):
+            of_requests = scenario.protocol is Protocol.HTTP and self.metric.name in OF_REQUESTS
+            source = scenario.tool if of_requests else figures.source(scenario)
             return f"{source} does not yield {self.metric.name}"
         if self.statistic.is_ratio and scenario.planned_pairs == 1:
             return "one pair is always consistent with itself"
@@ -107,6 +102,8 @@ VOCABULARY: Final[dict[str, Term]] = {
     term.name: term
     for term in (
         _term("throughput_min_kbytes", "throughput", Comparison.AT_LEAST, PERC50),
+        _term("throughput_reverse_min_kbytes", "throughput_reverse", Comparison.AT_LEAST, PERC50),
+        _term("round_trip_max_ms", "round_trip_avg", Comparison.AT_MOST, PERC95),
         _term("jitter_max_ms", "jitter", Comparison.AT_MOST, PERC95),
         _term("packet_loss_max_percent", "packet_loss", Comparison.AT_MOST, PERC95),
         _term("latency_max_ms", "latency_avg", Comparison.AT_MOST, PERC95),
@@ -185,6 +182,8 @@ class Thresholds(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     throughput_min_kbytes: _Threshold | None = None
+    throughput_reverse_min_kbytes: _Threshold | None = None
+    round_trip_max_ms: _Threshold | None = None
     jitter_max_ms: _Threshold | None = None
     packet_loss_max_percent: _Threshold | None = None
     latency_max_ms: _Threshold | None = None

@@ -184,7 +184,8 @@ def _scenario(profile: Profile, check: Check, source: Path, field: str) -> Scena
         if "name" in changes:
             raise InvalidInputError(f"{source}: {where}.name: {changes['name']!r}: a scenario keeps its name")
         if changes:
-            content = _merged(changed.model_dump(mode="json", exclude_unset=True), changes)
+            said = changed.model_dump(mode="json", exclude_unset=True)
+            content = _merged(said | {"tool": changed.tool.value}, changes)
             changed = document.validated(content, Scenario, source=str(source), at=where)
     return changed
 

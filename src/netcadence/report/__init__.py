@@ -12,6 +12,7 @@ from netcadence.report.acceptance import (
 )
 from netcadence.report.document import as_json
 from netcadence.report.junit import acceptance_as_junit
+from netcadence.report.listing import scenario_list
 from netcadence.report.markdown import as_markdown
 from netcadence.report.plan import plan_as_json, plan_table
 from netcadence.report.programme import programme_as_json, programme_table
@@ -30,6 +31,7 @@ __all__ = [
     "plan_table",
     "programme_as_json",
     "programme_table",
+    "scenario_list",
     "summary",
     "verdict_table",
 ]

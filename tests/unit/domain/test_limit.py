@@ -6,7 +6,16 @@ from netcadence import scenario
 from netcadence.limit import Limit, with_limit
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome
-from netcadence_worker.contract import Mark, ResourceUsage, Result, Role, SiegeOptions, ToolOptions
+from netcadence_worker.contract import (
+    Mark,
+    ResourceUsage,
+    Result,
+    Role,
+    SiegeOptions,
+    Tool,
+    ToolOptions,
+    ToolVersion,
+)
 
 POD = WorkerPod(name="w", uid="u", ip="198.18.0.1", node="n")
 TCP, UDP, HTTP = (scenario.find(name) for name in ("tcp-1:1", "udp-1:1", "http-1:1"))
@@ -19,10 +28,10 @@ def used(**changes):
     return ResourceUsage(**calm | changes)
 
 
-def judged(chosen, *, client=used(), server=used(), throughput=500.0, marks=()):  # noqa: B008 - frozen
+def judged(chosen, *, client=used(), server=used(), throughput=500.0, **more):  # noqa: B008 - frozen
     usage = {role: side for role, side in ((Role.CLIENT, client), (Role.SERVER, server)) if side}
     results = (Result.of("throughput", throughput),)
-    return with_limit(PairOutcome(Pair(0, POD, POD, 5001), results=results, usage=usage, marks=marks), chosen)
+    return with_limit(PairOutcome(Pair(0, POD, POD, 5001), results=results, usage=usage, **more), chosen)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +63,21 @@ def test_a_tool_of_several_streams_may_use_as_many_processors():
     assert judged(four, client=used(tool_cpu=2.0)).limit is Limit.NETWORK
     assert judged(four, client=used(tool_cpu=3.7)).limit is Limit.CPU
     assert judged(four, client=used(tool_cpu=1.9, processors=2)).limit is Limit.CPU
+
+
+@pytest.mark.parametrize(
+    ("version", "limit"), [("3.12", Limit.CPU), ("3.16", Limit.NETWORK), ("", Limit.CPU)]
+)
+def test_an_old_iperf3_has_one_processor_for_all_its_streams(version, limit):
+    four = scenario.find("tcp-iperf3").model_copy(update={"streams": 4})
+    tools = {Role.CLIENT: ToolVersion(name=Tool.IPERF3, version=version)} if version else {}
+    assert judged(four, client=used(tool_cpu=1.0), server=used(tool_cpu=0.2), tools=tools).limit is limit
+
+
+def test_two_ways_are_two_threads_of_a_stream():
+    duplex = scenario.find("tcp-duplex")
+    assert judged(duplex, client=used(tool_cpu=1.5)).limit is Limit.NETWORK
+    assert judged(duplex, client=used(tool_cpu=1.9)).limit is Limit.CPU
 
 
 def test_what_the_machines_did_is_told_beside_the_result_and_what_was_not_seen_is_left_out():

@@ -33,7 +33,9 @@ def write(tmp_path):
 def test_the_acceptance_scenarios_are_shipped_small_ones_first():
     names = [each.name for each in scenario.shipped() if each.tool is not Tool.PROBE]
     assert names == [
-        *("tcp-1:1", "udp-1:1", "http-1:1", "http-qps", "http2-qps", "grpc-qps", "tcp-1:4", "tcp-4:1"),
+        *("tcp-1:1", "tcp-duplex", "tcp-iperf3", "tcp-round-trip", "udp-1:1", "http-1:1"),
+        *("http-qps", "http2-qps", "grpc-qps"),
+        *("tcp-1:4", "tcp-4:1"),
         *("tcp-50:50", "udp-50:50", "http-50:50", "tcp-mesh"),
     ]
 
@@ -121,10 +123,7 @@ def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
         scenario.find("tcp-50:5")
     text = str(caught.value)
     assert "'tcp-50:5' is not known (did you mean 'tcp-50:50'?)" in text
-    assert (
-        "allowed: tcp-1:1, udp-1:1, http-1:1, http-qps, http2-qps, grpc-qps, tcp-1:4, tcp-4:1, tcp-50:"
-        in text
-    )
+    assert "allowed: tcp-1:1, tcp-duplex, tcp-iperf3, tcp-round-trip, udp-1:1, http-1:1, " in text
 
 
 @pytest.mark.parametrize(
@@ -198,8 +197,17 @@ def test_a_wrong_field_is_named_with_its_value_and_what_is_allowed(write, wrong,
         ),
         ("protocol: TCP\ntool: siege", "tool: 'siege': cannot make TCP traffic; allowed: iperf, iperf3"),
         ("protocol: TCP\ntool: probe", "change: is missing; allowed with tool probe: service, policy-deny"),
-        ("protocol: TCP", "tool: is missing"),
         ("protocol: UDP\ntool: iperf", "options.iperf.bandwidth: is missing; UDP sends at a stated rate"),
+        ("protocol: UDP\ntool: iperf3", "options.iperf3.bandwidth: is missing; UDP sends at a stated rate"),
+        (
+            "protocol: TCP\noptions: {iperf: {bounceback: 9, full_duplex: true}}",
+            "options.iperf.bounceback: 9: is a test of its own; allowed beside it: length, window, mss",
+        ),
+        (
+            "use: voice\npath: cluster-ip\noptions: {iperf3: {bandwidth: 9000}}",
+            "path: 'cluster-ip': leads UDP alone, and iperf3 needs TCP beside it; allowed, unless with tool",
+        ),
+        ("use: voice\nport: 5300\noptions: {iperf3: {bandwidth: 9000}}", "port: 5300: puts the 1 listener"),
     ],
 )
 def test_a_protocol_and_its_tool_have_to_fit(write, instead, complaint):
@@ -254,7 +262,7 @@ def test_everything_wrong_is_said_at_once(write):
         ("name: mine\n\ttitle: x\n", "line 2, column 1: found character '\\t'"),
         (MINIMAL + "tool: iperf3\n", "line 5, column 1: the key 'tool' is given twice"),
         ("name: !!python/object:os.system x\n", "line 1, column 7: could not determine a constructor"),
-        ("", "holds nothing, not a mapping of name, title, purpose, protocol"),
+        ("", "holds nothing, not a mapping of name, title, purpose, use, protocol"),
         ("- name: mine\n", "holds a list, not a mapping"),
         ("just words\n", "holds the single value 'just words', not a mapping"),
     ],

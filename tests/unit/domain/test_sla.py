@@ -110,6 +110,12 @@ def test_nothing_is_asked_of_a_scenario_that_no_entry_matches(asked):
 @pytest.mark.parametrize(
     ("name", "threshold", "complaint"),
     [
+        (
+            "tcp-round-trip",
+            "throughput_min_kbytes: 1",
+            "iperf with bounceback does not yield throughput; allowed: round_trip_max_ms",
+        ),
+        ("tcp-1:1", "round_trip_max_ms: 5", "TCP does not yield round_trip_avg; allowed: throughput_min_kb"),
         ("tcp-1:1", "jitter_max_ms: 5", "TCP does not yield jitter; allowed: throughput_min_kbytes"),
         (
             "http-1:1",
