@@ -40,6 +40,7 @@ class Traffic:
         pairs: Pairs that send at the same time.
         seconds: How long each pair sends, over all rounds.
         pace: The option that limits the rate, in words; empty where the tool has none.
+        by_requests: Whether it is requests that are paced, each with a payload that comes back.
     """
 
     stream_bits_per_s: int | None
@@ -47,6 +48,7 @@ class Traffic:
     pairs: int
     seconds: int
     pace: str = ""
+    by_requests: bool = False
 
     @property
     def pair_bits_per_s(self) -> int | None:
@@ -112,6 +114,10 @@ _LEAST_RATE = 1_000
 
 
 def _advice(traffic: Traffic, rate: int | None) -> str:
+    if traffic.by_requests:
+        less = "a smaller payload, fewer pairs or less time"
+        asked = "Ask for" if traffic.stream_bits_per_s is None else "Ask for a lower"
+        return f"{asked} {traffic.pace} (requests/s of a pair), {less}"
     if not traffic.pace:
         return "Its tool cannot be limited in rate: raise the limit, or choose another scenario"
     if rate is None or rate < _LEAST_RATE:

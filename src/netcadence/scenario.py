@@ -32,6 +32,7 @@ from netcadence_worker.contract import (
     IPERF_PORT,
     MOST_REQUESTS,
     TOOLS_OF,
+    FortioOptions,
     Port,
     ProbeOptions,
     Protocol,
@@ -338,13 +339,25 @@ class Scenario(_Strict):
 
     def traffic_of(self, schedule: Schedule) -> Traffic:
         """Return what is sent at most where the pairs are these."""
+        by_requests = self.tool is Tool.FORTIO
         return Traffic(
-            stream_bits_per_s=self._bandwidth,
+            stream_bits_per_s=self._payload_bits_per_s if by_requests else self._bandwidth,
             streams=self.streams,
             pairs=schedule.at_once,
             seconds=self.duration_s * len(schedule.rounds) * self.most_repeats * (2 if self.baseline else 1),
-            pace=f"options.{self.tool}.bandwidth" if self.protocol in _PACED else "",
+            pace=f"options.{self.tool}.bandwidth" if self.protocol in _PACED else self._request_pace,
+            by_requests=by_requests,
         )
+
+    @property
+    def _request_pace(self) -> str:
+        return "options.fortio.qps" if self.tool is Tool.FORTIO else ""
+
+    @property
+    def _payload_bits_per_s(self) -> int | None:
+        """Payload of a connection's requests, there and back, at the rate that is asked for."""
+        options = self.options.fortio or FortioOptions()
+        return None if options.qps is None else -(-options.qps * options.payload * 2 * 8 // self.streams)
 
     def require_within_limits(self, schedule: Schedule | None = None) -> None:
         """Refuse a scenario that could send more than its limits allow.

@@ -90,3 +90,25 @@ def test_nothing_asked_for_leaves_a_scenario_as_it_is():
 def test_two_names_of_one_node_make_a_pair_on_it():
     adjusted = Adjustment(client_node="a", server_node="a").of(scenario.find("tcp-1:1"))
     assert adjusted.placement == "same-node"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"qps": 1000, "payload": 1000},
+            "sends up to 16,000,000 bits/s in each pair; limits.max_pair_bits_per_s allows 1,000,000. Ask",
+        ),
+        (
+            {"payload": 1000},
+            "1,000,000. Ask for options.fortio.qps (requests/s of a pair), a smaller payload, fewer pairs",
+        ),
+    ],
+)
+def test_requests_are_limited_by_their_rate_and_payload_there_and_back(options, said):
+    asked = scenario.find("grpc-qps").model_dump(mode="json")
+    asked |= {"limits": {"max_pair_bits_per_s": 1_000_000}, "options": {"fortio": options}}
+    with pytest.raises(OverBudgetError) as caught:
+        scenario.Scenario.model_validate(asked).require_within_limits()
+    assert said in str(caught.value)
+    scenario.find("grpc-qps").require_within_limits()
