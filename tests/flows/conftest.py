@@ -128,7 +128,7 @@ def images(tmp_path_factory):
         found[name] = Image(argv=WORKER, environment={"PATH": f"{tool.parent}:{SYSTEM_PATH}"})
     empty = folder / "toolless"
     empty.mkdir()
-    for needed in ("nsenter", "setpriv"):  # by which a node starts a process in its pod
+    for needed in ("nsenter", "setpriv", "env"):  # by which a node starts a process in its pod
         (empty / needed).symlink_to(shutil.which(needed))
     return found | {"toolless": Image(argv=WORKER, environment={"PATH": str(empty)})}
 

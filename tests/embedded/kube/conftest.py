@@ -67,7 +67,7 @@ def up(images, root):
 def images(tmp_path_factory):
     """The worker's image, and one in which there is nothing else, whatever this machine has."""
     toolless = tmp_path_factory.mktemp("toolless")
-    for needed in ("nsenter", "setpriv"):  # by which a node starts a process in its pod
+    for needed in ("nsenter", "setpriv", "env"):  # by which a node starts a process in its pod
         (toolless / needed).symlink_to(shutil.which(needed))
     return {
         "netcadence-worker": Image(argv=WORKER),
