@@ -12,7 +12,17 @@ from rich.console import Console
 from flows import environment
 from flows.display import Display
 from flows.exit_code import of_verdict
-from flows.options import Context, Json, Kubeconfig, LakeAddress, LeaseNamespace
+from flows.options import (
+    ClusterName,
+    Context,
+    Embedded,
+    IfBusyOption,
+    Json,
+    Kubeconfig,
+    LakeAddress,
+    LeaseNamespace,
+    require_one_cluster,
+)
 from netcadence.acceptance import profile as profiles
 from netcadence.acceptance import programme as programmes
 from netcadence.errors import InvalidInputError
@@ -45,22 +55,14 @@ def accept(
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML into FILE.")
     ] = None,
-    embedded: Annotated[
-        bool,
-        typer.Option("--embedded", help="Use a cluster on this machine: the one that is up, or a new one."),
-    ] = False,
+    embedded: Embedded = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Keep the results under this name; by default the kubeconfig's."),
-    ] = None,
+    cluster: ClusterName = None,
     namespace: Annotated[
         str, typer.Option(metavar="NAME", help="Namespace of the workers; made if it is not there.")
     ] = DEFAULT_NAMESPACE,
-    if_busy: Annotated[
-        IfBusy, typer.Option(metavar="HOW", help="While another run has the cluster: wait or refuse.")
-    ] = IfBusy.WAIT,
+    if_busy: IfBusyOption = IfBusy.WAIT,
     lease_namespace: LeaseNamespace = DEFAULT_NAMESPACE,
     lake: LakeAddress = None,
     acceptance_id: Annotated[
@@ -76,10 +78,7 @@ def accept(
     A profile's checks are measured one after another under one lease, and judged together. The exit code is 0
     only if each required check passed.
     """
-    if embedded and (context or kubeconfig):
-        raise InvalidInputError(
-            "--embedded brings its own cluster; allowed beside it: neither --context nor --kubeconfig"
-        )
+    require_one_cluster(embedded=embedded, context=context, kubeconfig=kubeconfig)
     programme = programmes.load(profile, strict=strict, canary=canary)
     home = Home.beside(environment.CHECKOUT)
     if show_plan:

@@ -44,7 +44,7 @@ from tasks.deploy import prepare
 from tasks.lease import Tenancy
 from tasks.pair import facts
 from tasks.progress import Chapter, Chapters, heard_by, listener
-from tasks.report import Report
+from tasks.report import Report, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,12 @@ def acceptance(
     place = wires.NETCADENCE.place(namespace)
     acceptance_id = acceptance_id or new_run_id(programme.profile.name)
     progress = Progress(acceptance_id, access.cluster, programme, _planned(programme))
-    steps.label(acceptance_id, programme.profile.name, access.cluster)
+    label(
+        f"{programme.profile.name} of {access.cluster} {acceptance_id}",
+        profile=programme.profile.name,
+        cluster=access.cluster,
+        acceptance=acceptance_id,
+    )
     runs = [Run(access, place, acceptance_id, each.scenario) for each in programme.measurements]
     with ExitStack() as holding:
         with progress.phase("prepare"):

@@ -57,14 +57,9 @@ def accept(
             strict=programme.profile.strict,
             canary=programme.profile.canary,
             acceptance_id=acceptance_id,
-            cluster=where.cluster,
-            kubeconfig=where.kubeconfig,
-            context=where.context,
-            namespace=where.namespace,
-            if_busy=where.if_busy,
-            lease_namespace=where.lease_namespace,
             lake=lake,
             return_state=True,
+            **where.parameters,
         )
     found = state.result(raise_on_failure=False)
     if isinstance(found, AcceptanceReport):

@@ -21,8 +21,11 @@ from flows.exit_code import ExitCode, gravest, of_error
 from flows.options import (
     BaselineOption,
     ClientNode,
+    ClusterName,
     Context,
+    Embedded,
     FamilyOption,
+    IfBusyOption,
     Json,
     Kubeconfig,
     LakeAddress,
@@ -34,6 +37,7 @@ from flows.options import (
     ServerNode,
     TotalBandwidth,
     TotalBytes,
+    require_one_cluster,
 )
 from flows.perfdata_commands import PerfDataFolder
 from netcadence import __version__, document, scenario, tool_choice
@@ -101,19 +105,13 @@ def run(
         typer.Argument(metavar="SCENARIO", hidden=True),
     ],
     *,
-    embedded: Annotated[
-        bool,
-        typer.Option("--embedded", help="Use a cluster on this machine: the one that is up, or a new one."),
-    ] = False,
+    embedded: Embedded = False,
     context: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Context of the kubeconfig; by default its current one."),
     ] = None,
     kubeconfig: Kubeconfig = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Keep the results under this name; by default the kubeconfig's."),
-    ] = None,
+    cluster: ClusterName = None,
     namespace: Annotated[
         str,
         typer.Option(
@@ -129,10 +127,7 @@ def run(
             help="Whose custom resource and worker image: netcadence, or clusterloader for ClusterLoader2's.",
         ),
     ] = "netcadence",
-    if_busy: Annotated[
-        IfBusy,
-        typer.Option(metavar="HOW", help="While another run has the cluster: wait or refuse."),
-    ] = IfBusy.WAIT,
+    if_busy: IfBusyOption = IfBusy.WAIT,
     lease_namespace: LeaseNamespace = DEFAULT_NAMESPACE,
     sla: Annotated[
         Path,
@@ -166,10 +161,7 @@ def run(
 
     SCENARIO is a name (see: netcadence scenarios) or the path of a YAML file.
     """
-    if embedded and (context or kubeconfig):
-        raise InvalidInputError(
-            "--embedded brings its own cluster; allowed beside it: neither --context nor --kubeconfig"
-        )
+    require_one_cluster(embedded=embedded, context=context, kubeconfig=kubeconfig)
     if run_id and len(names) > 1:
         raise InvalidInputError(
             f"--run-id {run_id}: one id for {len(names)} scenarios; allowed: one scenario"

@@ -7,9 +7,22 @@ from typing import Annotated
 
 import typer
 
+from netcadence.errors import InvalidInputError
+from netcadence.kube.lease import IfBusy
 from netcadence.pairing import Placement
 from netcadence.traffic_path import Baseline, IPFamily, TrafficPath
 
+Embedded = Annotated[
+    bool,
+    typer.Option("--embedded", help="Use a cluster on this machine: the one that is up, or a new one."),
+]
+ClusterName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Keep the results under this name; by default the kubeconfig's."),
+]
+IfBusyOption = Annotated[
+    IfBusy, typer.Option(metavar="HOW", help="While another run has the cluster: wait or refuse.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
 LakeAddress = Annotated[
     str | None,
@@ -83,3 +96,15 @@ TotalBytes = Annotated[
     str | None,
     typer.Option("--max-total-bytes", metavar="BYTES", help="Refuse what can send more in all, such as 10G."),
 ]
+
+
+def require_one_cluster(*, embedded: bool, context: str | None, kubeconfig: Path | None) -> None:
+    """Refuse two clusters at a time.
+
+    Raises:
+        InvalidInputError: One on this machine is asked for, and another beside it.
+    """
+    if embedded and (context or kubeconfig):
+        raise InvalidInputError(
+            "--embedded brings its own cluster; allowed beside it: neither --context nor --kubeconfig"
+        )

@@ -45,6 +45,12 @@ class Target:
     if_busy: IfBusy = IfBusy.WAIT
     lease_namespace: str = DEFAULT_NAMESPACE
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What a flow is told of it, but for the wire."""
+        names = ("cluster", "kubeconfig", "context", "namespace", "if_busy", "lease_namespace")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -122,16 +128,11 @@ class Session:
                 name,
                 adjustment=self.adjustment,
                 run_id=run_id or "",
-                cluster=target.cluster,
-                kubeconfig=target.kubeconfig,
-                context=target.context,
-                namespace=target.namespace,
                 wire=target.wire,
-                if_busy=target.if_busy,
-                lease_namespace=target.lease_namespace,
                 sla=self.sla,
                 lake=self.lake,
                 return_state=True,
+                **target.parameters,
             )
         report = state.result(raise_on_failure=False)
         if isinstance(report, Report):

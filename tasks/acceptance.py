@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import get_client, task
+from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
 
 from netcadence.acceptance.outcome import Acceptance
@@ -27,21 +26,6 @@ class AcceptanceReport:
 
     acceptance: Acceptance
     lake: str
-
-
-@task(name="label acceptance", cache_policy=NO_CACHE)
-def label(acceptance_id: str, profile: str, cluster: str) -> None:
-    """Name and tag the flow run for what it is."""
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        return
-    tags = {f"profile:{profile}", f"cluster:{cluster}", f"acceptance:{acceptance_id}"}
-    with get_client(sync_client=True) as client:
-        client.update_flow_run(
-            context.flow_run.id,
-            name=f"{profile} of {cluster} {acceptance_id}",
-            tags={*context.flow_run.tags, *tags},
-        )
 
 
 @task(

@@ -14,7 +14,6 @@ from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Completed, Failed
 
 from netcadence.kube.leftovers import Cleaning
-from netcadence.kube.run import Run
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
 from netcadence.report import as_markdown
 
@@ -37,18 +36,14 @@ class Report:
 
 
 @task(name="label", cache_policy=NO_CACHE)
-def label(run: Run) -> None:
-    """Name and tag the flow run for what it is."""
+def label(name: str, **tags: str) -> None:
+    """Name and tag the flow run for what it is; a tag is written `what:which`."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
-    tags = {f"scenario:{run.scenario.name}", f"cluster:{run.access.cluster}", f"run:{run.run_id}"}
+    added = {f"{what}:{which}" for what, which in tags.items()}
     with get_client(sync_client=True) as client:
-        client.update_flow_run(
-            context.flow_run.id,
-            name=f"{run.scenario.name} on {run.access.cluster} {run.run_id}",
-            tags={*context.flow_run.tags, *tags},
-        )
+        client.update_flow_run(context.flow_run.id, name=name, tags={*context.flow_run.tags, *added})
 
 
 @task(name="report", cache_policy=NO_CACHE)

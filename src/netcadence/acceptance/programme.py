@@ -240,7 +240,7 @@ def _canary(measurements: Iterable[Measurement], source: Path) -> Measurement:
                 bandwidth = int(requirement.threshold * _BITS_PER_KBYTE * _CAP)
                 if _is_floor(requirement) and bandwidth >= _LEAST_RATE:
                     return Measurement(
-                        _capped(chosen, bandwidth),
+                        _capped(chosen, bandwidth, source),
                         (replace(asked, requirements=(requirement,)),),
                         is_canary=True,
                     )
@@ -256,7 +256,7 @@ def _is_floor(requirement: Requirement) -> bool:
     )
 
 
-def _capped(chosen: Scenario, bandwidth: int) -> Scenario:
+def _capped(chosen: Scenario, bandwidth: int, source: Path) -> Scenario:
     """Return a scenario as its canary: short, one pair, slower than is asked, and named for what it is."""
     changes = {
         "name": f"{chosen.name[:56]}-canary",
@@ -265,8 +265,10 @@ def _capped(chosen: Scenario, bandwidth: int) -> Scenario:
         "streams": 1,
         "rounds": 1,
         "repeats": None,
+        "baseline": None,
         "duration_s": min(_CANARY_S, chosen.duration_s),
         # Small writes, or else the first one alone would take the whole time.
         "options": {"iperf": {"bandwidth": bandwidth, "length": _CAP_WRITE}},
     }
-    return Scenario.model_validate(chosen.model_dump(mode="json", exclude_unset=True) | changes)
+    content = chosen.model_dump(mode="json", exclude_unset=True) | changes
+    return document.validated(content, Scenario, source=str(source), at="canary")
