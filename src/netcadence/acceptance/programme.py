@@ -31,6 +31,9 @@ _BITS_PER_KBYTE: Final = 8 * 1024
 _LEAST_RATE: Final = 1_000
 #: Bytes that are written at a time under the cap.
 _CAP_WRITE: Final = 8_192
+#: Pairs of probers that go side by side: together they make a few thousand attempts a second, which is what
+#: two processors can do.
+_PROBED_AT_ONCE: Final = 24
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -66,8 +69,8 @@ class Measurement:
 
     @property
     def disturbs(self) -> bool:
-        """Whether it cannot be beside others of its kind: its load would be part of what they measure."""
-        return True
+        """Whether its load would be part of what others measure beside it; probers load next to nothing."""
+        return self.scenario.tool is not Tool.PROBE
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +215,17 @@ def _requirements(check: Check, chosen: Scenario, defaults: sla.Sla, where: str)
 
 
 def _waves(measurements: Iterable[Measurement]) -> list[tuple[Measurement, ...]]:
-    """Put those together that do not disturb each other, where the first of them stands."""
+    """Put those together that do not disturb each other, as far as they go side by side."""
     waves: list[tuple[Measurement, ...]] = []
-    together: int | None = None
+    together = -1
     for each in measurements:
         if each.disturbs:
             waves.append((each,))
-        elif together is None:
+        elif together >= 0 and sum(one.scenario.pairs for one in (*waves[together], each)) <= _PROBED_AT_ONCE:
+            waves[together] += (each,)
+        else:
             together = len(waves)
             waves.append((each,))
-        else:
-            waves[together] += (each,)
     return waves
 
 

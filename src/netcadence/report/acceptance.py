@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netcadence.acceptance.outcome import CANARY, Acceptance, CheckResult, Measured, rang
-from netcadence.record import Verdict
+from netcadence.record import Finding, Verdict
 from netcadence.report import content
 from netcadence.report.document import as_json as run_as_json
 from netcadence.report.document import finding_as_json, instant
@@ -54,11 +54,19 @@ def lines(done: Acceptance) -> Iterator[Line]:
 
 
 def _rows(result: CheckResult) -> list[content.Row]:
-    """Return a row for each finding, or one for all where the measurement as a whole does not hold."""
-    rows = [content.threshold_row(each, _tool(result)) for each in result.findings]
+    """Return a row for each finding, or one for all where the measurement as a whole does not hold.
+
+    That there is nothing of what there may be nothing of goes without saying.
+    """
+    told = [each for each in result.findings if not _is_nothing(each)] or list(result.findings)
+    rows = [content.threshold_row(each, _tool(result)) for each in told]
     if not rows or all(row.verdict is not result.verdict for row in rows):
         return [content.Row(rows[0].metric if rows else "", "", "", result.verdict)]
     return rows
+
+
+def _is_nothing(finding: Finding) -> bool:
+    return finding.verdict is Verdict.PASS and finding.value == finding.threshold == 0
 
 
 def _tool(result: CheckResult) -> str:
@@ -100,6 +108,9 @@ def notes(done: Acceptance) -> Iterator[content.Note]:
     yield content.Note("took", f"{took_s:.0f} s, of which {done.traffic_s:.0f} s of traffic")
     for reason in done.reasons():
         yield content.Note("verdict", reason)
+    for result in done.results:
+        for note in content.effects(result.measured.record) if result.measured.record else ():
+            yield content.Note(note.about, f"{result.check.name}: {note.text}")
     details: dict[str, list[str]] = {}
     for result in done.results:
         if result.detail:

@@ -86,7 +86,7 @@ def notes(record: RunRecord, judgement: Judgement) -> tuple[Note, ...]:
         *_limits(record),
         *_joint(record),
         *_overlay(record),
-        *_effects(record),
+        *effects(record),
         *_latencies(record),
         *_skew(record),
         *_mesh(record),
@@ -197,7 +197,7 @@ def _overlay(record: RunRecord) -> Iterator[Note]:
         yield Note("host", f"{counted(count, 'pair')} on the host network {reason}: nothing to compare with")
 
 
-def _effects(record: RunRecord) -> Iterator[Note]:
+def effects(record: RunRecord) -> Iterator[Note]:
     """Tell how soon after their changes the pairs saw an effect, and how exactly that is known."""
     for about, name in (("address", "assigned_after"), ("effect", "effect_after")):
         after = [value for each in record.judged if (value := each.value(name)) is not None]

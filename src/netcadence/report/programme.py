@@ -15,6 +15,7 @@ from netcadence.acceptance.programme import Programme
 from netcadence.amount import in_words
 from netcadence.forecast import Forecast
 from netcadence.report.figures import limit
+from netcadence_worker.contract import Tool
 
 
 def programme_table(programme: Programme, plans: Sequence[Forecast]) -> RenderableType:
@@ -35,7 +36,7 @@ def programme_table(programme: Programme, plans: Sequence[Forecast]) -> Renderab
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
     at_most = sum(plan.at_most_s for plan in plans)
-    grid.add_row("takes", f"{programme.traffic_s:,} s of traffic; over within {at_most:,} s")
+    grid.add_row("takes", f"up to {programme.traffic_s:,} s of traffic; over within {at_most:,} s")
     grid.add_row("sends", _sent(plans))
     refusals = [Text(f"refused: {each}", style="bold red") for plan in plans for each in plan.refusals]
     return Group("", table, "", grid, *refusals)
@@ -78,12 +79,17 @@ def _rows(programme: Programme, plans: Sequence[Forecast]) -> Iterator[tuple[str
         again = scenario.config_hash in counted_already
         counted_already.add(scenario.config_hash)
         level = CANARY if is_canary else asked.check.level.value
-        first = (level, asked.check.name, scenario.name, "same" if again else f"{plan.traffic_s:,} s")
+        first = (level, asked.check.name, scenario.name, "same" if again else _lasts(plan))
         for each in asked.requirements:
             what = f"{each.metric.title} {each.statistic.name}"
             bound = limit(each.comparison, each.threshold, each.unit)
-            yield (*first, f" {'missed: ' if is_canary else ''}{what} {bound}")
+            yield (*first, f" {'not ' if is_canary else ''}{what} {bound}")
             first = ("", "", "", "")
+
+
+def _lasts(plan: Forecast) -> str:
+    """Return the time of traffic; probers end once they have seen what they look for."""
+    return f"{'≤ ' if plan.scenario.tool is Tool.PROBE else ''}{plan.traffic_s:,} s"
 
 
 def _sent(plans: Sequence[Forecast]) -> str:
