@@ -31,9 +31,9 @@ _BITS_PER_KBYTE: Final = 8 * 1024
 _LEAST_RATE: Final = 1_000
 #: Bytes that are written at a time under the cap.
 _CAP_WRITE: Final = 8_192
-#: Pairs of probers that go side by side: together they make a few thousand attempts a second, which is what
-#: two processors can do.
-_PROBED_AT_ONCE: Final = 24
+#: Pairs of probers that go side by side, each of which tries every few milliseconds: more would wait for each
+#: other where nodes share two processors, and see gaps that are their own.
+_PROBED_AT_ONCE: Final = 12
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -215,16 +215,14 @@ def _requirements(check: Check, chosen: Scenario, defaults: sla.Sla, where: str)
 
 
 def _waves(measurements: Iterable[Measurement]) -> list[tuple[Measurement, ...]]:
-    """Put those together that do not disturb each other, as far as they go side by side."""
+    """Put neighbours together that do not disturb each other, as far as they go side by side."""
     waves: list[tuple[Measurement, ...]] = []
-    together = -1
     for each in measurements:
-        if each.disturbs:
-            waves.append((each,))
-        elif together >= 0 and sum(one.scenario.pairs for one in (*waves[together], each)) <= _PROBED_AT_ONCE:
-            waves[together] += (each,)
+        together = (*(waves[-1] if waves else ()), each)
+        fits = sum(one.scenario.pairs for one in together) <= _PROBED_AT_ONCE
+        if waves and fits and not any(one.disturbs for one in together):
+            waves[-1] = together
         else:
-            together = len(waves)
             waves.append((each,))
     return waves
 

@@ -186,10 +186,22 @@ def test_pairs_that_a_cluster_cannot_seat_are_left_to_be_a_result(programme):
     programme.require_possible([Site("only")])
 
 
+def test_what_loads_nothing_goes_side_by_side_as_far_as_that_disturbs_nobody():
+    waves = [[each.scenario.name for each in wave] for wave in programmes.load(profiles.DEFAULT).waves]
+    together = [wave for wave in waves if len(wave) > 1]
+    assert together == [["load-balancer", "policy-deny"]]
+    assert ["tcp-1:1"] in waves
+    assert waves[-1] == ["tcp-1:1-canary"]
+
+
 def test_the_shipped_profile_holds_the_checks_of_the_guide():
     found = programmes.load(profiles.DEFAULT)
     levels = {check.name: check.level for check in found.profile.checks}
     assert levels["pod-to-pod-tcp"] is levels["basic-bandwidth"] is Level.REQUIRED
+    for way in ("cluster-ip-tcp", "cluster-ip-http", "node-port-tcp", "node-port-http"):
+        assert levels[way] is Level.REQUIRED
+    assert levels["load-balancer"] is Level.RECOMMENDED
+    assert levels["policy-deny"] is levels["policy-allow"] is Level.OPTIONAL
     assert levels["many-at-once"] is levels["udp-quality"] is Level.RECOMMENDED
     assert found.profile.canary
     assert not found.profile.strict
