@@ -18,7 +18,7 @@ from netcadence.traffic_path import IPFamily, TrafficPath
 from netcadence.words import counted
 from netcadence_worker.contract import Mark, Reason
 from netcadence_worker.histogram import Histogram
-from netcadence_worker.metrics import METRICS, PERCENT_OF
+from netcadence_worker.metrics import METRICS, PERCENT_OF, Metric
 
 _MARKS: Final = {
     Mark.CLOCKS_DISAGREE: "the clocks of both sides disagree: do not believe the one-way latency",
@@ -107,10 +107,15 @@ def finding_name(finding: Finding) -> str:
     metric = METRICS.get(finding.metric)
     if metric is None or finding.suite == "data":
         return finding.requirement.replace("_", " ")
+    return figure_name(metric, finding.statistic)
+
+
+def figure_name(metric: Metric, statistic: str) -> str:
+    """Return what a statistic of a metric is called."""
     # A ratio of two statistics has a name of its own, and a percentile of all requests says so by its metric.
-    if "/" in finding.statistic:
+    if "/" in statistic:
         return "Consistency"
-    return metric.title if finding.statistic.startswith("Merged") else f"{metric.title} {finding.statistic}"
+    return metric.title if statistic.startswith("Merged") else f"{metric.title} {statistic}"
 
 
 def threshold_row(finding: Finding, tool: str) -> Row:

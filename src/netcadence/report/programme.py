@@ -14,6 +14,7 @@ from netcadence.acceptance.outcome import CANARY
 from netcadence.acceptance.programme import Programme
 from netcadence.amount import in_words
 from netcadence.forecast import Forecast
+from netcadence.report.content import figure_name
 from netcadence.report.figures import limit
 from netcadence_worker.contract import Tool
 
@@ -81,7 +82,7 @@ def _rows(programme: Programme, plans: Sequence[Forecast]) -> Iterator[tuple[str
         level = CANARY if is_canary else asked.check.level.value
         first = (level, asked.check.name, scenario.name, "same" if again else _lasts(plan))
         for each in asked.requirements:
-            what = f"{each.metric.title} {each.statistic.name}"
+            what = figure_name(each.metric, each.statistic.name)
             bound = limit(each.comparison, each.threshold, each.unit)
             yield (*first, f" {'not ' if is_canary else ''}{what} {bound}")
             first = ("", "", "", "")

@@ -149,6 +149,10 @@ def test_traffic_is_what_the_waves_take(programme):
             CHECK + ", with: {options: {siege: {delay: 1}}}}",
             "checks.0.with.options.siege: is for another tool; allowed: options.iperf",
         ),
+        (
+            CHECK + ", with: {options: {fortio: {qps: 5}}}}",
+            "checks.0.with.options.fortio: is for another tool; allowed: options.iperf",
+        ),
         (CHECK + ", with: {name: mine}}", "checks.0.with.name: 'mine': a scenario keeps its name"),
         (
             "with: {duration_s: 0}\n" + CHECK + "}",
@@ -201,7 +205,8 @@ def test_the_shipped_profile_holds_the_checks_of_the_guide():
     for way in ("cluster-ip-tcp", "cluster-ip-http", "node-port-tcp", "node-port-http"):
         assert levels[way] is Level.REQUIRED
     assert levels["load-balancer"] is Level.RECOMMENDED
-    assert levels["policy-deny"] is levels["policy-allow"] is Level.OPTIONAL
+    for name in ("policy-deny", "policy-allow", "http-latency", "grpc-latency"):
+        assert levels[name] is Level.OPTIONAL
     assert levels["many-at-once"] is levels["udp-quality"] is Level.RECOMMENDED
     assert found.profile.canary
     assert not found.profile.strict
