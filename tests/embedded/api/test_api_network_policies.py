@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 
@@ -139,3 +141,16 @@ def test_kubectl_shows_a_policy_and_tells_what_it_says(create, namespace, kubect
     told = kubectl("describe", "networkpolicy", "p", "-n", namespace)
     for line in ("PodSelector: app=client", "To Port Range: 8000-9000/TCP", "Policy Types: Ingress"):
         assert line in told
+
+
+@pytest.mark.parametrize("side", ["--server-side=false", "--server-side"])
+def test_kubectl_applies_other_rules_in_place_of_those_there_were(api, policies, namespace, kubectl, side):
+    def apply(*ports):
+        rules = [{"ports": [{"port": port, "protocol": "TCP"} for port in ports]}]
+        policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "p"}}
+        policy["spec"] = {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": rules}
+        kubectl("apply", side, "-n", namespace, "-f", "-", stdin=json.dumps(policy))
+        return api.ask(f"{policies}/p").body["spec"]["ingress"]
+
+    assert apply(80, 81) == [{"ports": [{"port": port, "protocol": "TCP"} for port in (80, 81)]}]
+    assert apply(82) == [{"ports": [{"port": 82, "protocol": "TCP"}]}]
