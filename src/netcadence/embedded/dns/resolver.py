@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -66,6 +67,7 @@ class Resolver:
         self._directory = directory
         self._servers = servers
         self._open: dict[str, int] = {}
+        self._env = shutil.which("env") or "env"  # a container's own PATH need not lead there
 
     def enter(self, pod: Mapping[str, Any], enter: tuple[str, ...], directory: Path) -> tuple[str, ...]:
         """Return the arguments that bring a pod's command line into its network and its mounts.
@@ -80,7 +82,7 @@ class Resolver:
         content = resolv_conf(pod, self._servers)
         if content is None:
             return enter
-        return (*enter[:-1], f"--mount={self._namespace(content)}", "--", "env", "-C", str(directory))
+        return (*enter[:-1], f"--mount={self._namespace(content)}", "--", self._env, "-C", str(directory))
 
     def try_out(self) -> None:
         """Make sure that all this works here.
