@@ -86,3 +86,19 @@ def test_what_the_machines_did_is_told_beside_the_result_and_what_was_not_seen_i
     assert outcome.value("server_retransmits") is None
     assert outcome.value("server_node_busy") == 20.0
     assert [result.metric for result in outcome.results] == ["throughput"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "client", "limit"),
+    [
+        (199.0, {}, Limit.HARNESS),
+        (199.0, {"tool_cpu": 3.9}, Limit.HARNESS),
+        (120.0, {"tool_cpu": 3.9}, Limit.CPU),
+        (120.0, {}, Limit.NETWORK),
+    ],
+)
+def test_a_pair_that_makes_all_requests_that_it_was_told_to_is_limited_by_that(rate, client, limit):
+    usage = {Role.CLIENT: used(**client), Role.SERVER: used()}
+    results = (Result.of("request_rate", rate),)
+    outcome = PairOutcome(Pair(0, POD, POD, 5301), results=results, usage=usage)
+    assert with_limit(outcome, scenario.find("grpc-qps")).limit == limit
