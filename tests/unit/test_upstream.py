@@ -13,7 +13,7 @@ from netcadence import scenario as scenarios
 from netcadence import upstream
 from netcadence.errors import InvalidInputError
 from netcadence.scenario import Scenario
-from netcadence_worker.contract import Mark, Phase, Reason
+from netcadence_worker.contract import Mark, Phase, Protocol, Reason, Tool
 from netcadence_worker.metrics import METRICS, POSITIONS
 
 START = 1_770_000_000
@@ -41,11 +41,12 @@ def scenario(protocol="TCP", **fields):
     )
 
 
-#: What its worker cannot: serve two requests at once, be client in one round and server in another, probe, or
-#: make requests by fortio.
+#: What its worker cannot: serve two requests at once, be client in one round and server in another, run other
+#: tools than iperf 2 and siege, or iperf 2 with options over TCP.
 BEYOND = {
-    *("tcp-1:4", "tcp-4:1", "tcp-mesh", "http-qps", "http2-qps", "grpc-qps"),
-    *(each.name for each in scenarios.shipped() if each.change),
+    *("tcp-1:4", "tcp-4:1", "tcp-mesh"),
+    *(each.name for each in scenarios.shipped() if each.tool not in (Tool.IPERF, Tool.SIEGE)),
+    *(each.name for each in scenarios.shipped() if each.protocol is Protocol.TCP and each.options.iperf),
 }
 
 

@@ -70,7 +70,7 @@ def test_begun_by_an_earlier_process(phase):
         ({"port": 22}, "spec.port"),
         ({"protocol": "ICMP"}, "spec.protocol"),
         ({"tool": "siege"}, "siege cannot make TCP traffic"),
-        ({"tool": "fortio", "protocol": "GRPC"}, "spec.tool: this worker does not drive fortio"),
+        ({"tool": "iperf3", "protocol": "GRPC"}, "iperf3 cannot make GRPC traffic"),
         ({"clientPodName": "other"}, "spec.clientPodName is other"),
         ({"options": {"iperf": {"extra": "-x; id"}}}, "spec.options.iperf.extra"),
         ({"surplus": "x" * 10_000}, "spec.surplus"),
