@@ -56,7 +56,7 @@ WHOLE = "name: mine\ntitle: Mine\nprotocol: TCP\ntool: iperf\n"
 
 def test_an_unknown_scenario_is_refused_with_those_that_there_are(refused):
     said = refused("run", "tpc-1:1", "--embedded")
-    assert "'tpc-1:1' is not known (did you mean 'tcp-1:1'?); allowed: tcp-1:1, udp-1:1, http-1:1" in said
+    assert "'tpc-1:1' is not known (did you mean 'tcp-1:1'?); allowed: tcp-1:1, tcp-duplex, " in said
 
 
 @pytest.mark.parametrize(

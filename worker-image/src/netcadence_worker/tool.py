@@ -237,7 +237,9 @@ def _furnish(home: Path, files: Mapping[str, str]) -> None:
 
 
 def how_to_get(name: str) -> str:
-    """Return, in words that follow a tool's name, how it is installed where no distribution has it."""
+    """Return, in words that follow a tool's name, how it is installed; nothing where it is none of ours."""
+    if name in (Tool.IPERF, Tool.IPERF3, Tool.SIEGE):
+        return f" (apt-get install {name}; the worker's image has it)"
     if name != Tool.FORTIO:
         return ""
     pinned = (

@@ -29,7 +29,7 @@ _REPORTS_END_S: Final = 0.6
 
 
 def missing_tools(tools: Iterable[Tool]) -> list[str]:
-    """Return those of the tools that are not on the PATH, and how to get them where a package does not."""
+    """Return those of the tools that are not on the PATH, and how to get them."""
     programs = (tool for tool in tools if tool is not Tool.PROBE)
     return [f"{tool}{how_to_get(tool)}" for tool in programs if shutil.which(tool) is None]
 

@@ -116,7 +116,10 @@ def test_missing_tool_is_the_last_word(environment, address, tmp_path):
     """A worker without its tools ends at once, with one line that a pod shows as its message."""
     ended = run_to_its_end(environment("client", address(), PATH=str(tmp_path)))
     assert (ended.returncode, ended.stdout) == (78, "")
-    assert ended.stderr == "ToolMissing: not on the PATH: iperf, siege\n"
+    iperf, siege = (
+        f"{name} (apt-get install {name}; the worker's image has it)" for name in ("iperf", "siege")
+    )
+    assert ended.stderr == f"ToolMissing: not on the PATH: {iperf}, {siege}\n"
 
 
 def test_unusable_environment_is_named(environment, address):
