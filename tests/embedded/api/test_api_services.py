@@ -301,6 +301,22 @@ def test_a_slice_needs_an_address_type_and_addresses_of_it(api, namespace):
     assert "must be a valid IPv4 address" in api.ask(path, "POST", body).body["message"]
 
 
+def test_a_port_for_two_protocols_is_applied_twice_without_losing_one(kubectl, namespace):
+    service = """
+apiVersion: v1
+kind: Service
+metadata: {name: dns}
+spec:
+  selector: {app: APP}
+  ports: [{name: tcp, port: 53}, {name: udp, port: 53, protocol: UDP}]
+"""
+    for app in ("one", "two"):
+        stdin = service.replace("APP", app)
+        kubectl("apply", "--server-side", "--namespace", namespace, "-f", "-", stdin=stdin)
+    said = "jsonpath={.spec.selector.app} {.spec.ports[*].protocol} {.spec.ports[*].targetPort}"
+    assert kubectl("get", "service", "dns", "--namespace", namespace, "-o", said) == "two TCP UDP 53 53"
+
+
 def test_kubectl_shows_services_and_slices(kubectl, services, namespace, eventually):
     services.make("web", type="LoadBalancer", selector={"app": "web"})
     services.make("named", type="ExternalName", externalName="example.org")

@@ -35,6 +35,9 @@ _UNOWNED: Final = frozenset(
     }
 )
 _SELF: Final = "."
+_PROTOCOL: Final = "protocol"
+#: What a key of an item is where a writer leaves it out.
+_KEY_DEFAULTS: Final = {_PROTOCOL: "TCP"}
 
 
 class ListKinds:
@@ -59,6 +62,8 @@ class ListKinds:
             keyed = self._schema is not None and self._schema.list_type == "map"
             return self._schema.list_keys if keyed and self._schema else ()
         key = merge_key(field, items)
+        if field == "ports" and key:
+            return (key, _PROTOCOL)  # one number may be there for TCP and for UDP
         return (key,) if key else ()
 
     def is_set(self, field: str) -> bool:
@@ -105,7 +110,7 @@ def _leaves(value: Any, field: str, kinds: ListKinds, path: Path) -> Iterator[Pa
 
 def item_step(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     """Return the step to an item of a keyed list."""
-    return f"k:{_json({key: item.get(key) for key in keys})}"
+    return f"k:{_json({key: item.get(key, _KEY_DEFAULTS.get(key)) for key in keys})}"
 
 
 def _json(value: Any) -> str:

@@ -99,6 +99,8 @@ class Translation:
             for place in self._places.values()
             if (wanted := self._wanted(place)) != place.told
         ]
+        if not due:
+            return
         parts = [due[start::_THREADS] for start in range(_THREADS)]
         failures = await asyncio.gather(*(asyncio.to_thread(_tell, part) for part in parts if part))
         for place, failure in ((place, failure) for part in failures for place, failure in part):
