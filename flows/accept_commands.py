@@ -60,8 +60,13 @@ def accept(
     kubeconfig: Kubeconfig = None,
     cluster: ClusterName = None,
     namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="Namespace of the workers; made if it is not there.")
-    ] = DEFAULT_NAMESPACE,
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Namespace of the workers, by default netcadence; made if it is not there.",
+            show_default=False,
+        ),
+    ] = "",
     if_busy: IfBusyOption = IfBusy.WAIT,
     lease_namespace: LeaseNamespace = DEFAULT_NAMESPACE,
     lake: LakeAddress = None,

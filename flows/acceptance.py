@@ -133,7 +133,6 @@ def acceptance(
     if acceptance_id:
         keeper.require_new_acceptance(acceptance_id)
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
-    place = wires.NETCADENCE.place(namespace)
     acceptance_id = acceptance_id or new_run_id(programme.profile.name)
     progress = Progress(acceptance_id, access.cluster, programme, _planned(programme))
     label(
@@ -142,13 +141,25 @@ def acceptance(
         cluster=access.cluster,
         acceptance=acceptance_id,
     )
-    runs = [Run(access, place, acceptance_id, each.scenario) for each in programme.measurements]
+    runs = [
+        Run(
+            access,
+            wires.NETCADENCE.place(namespace, on_host=each.scenario.on_host),
+            acceptance_id,
+            each.scenario,
+        )
+        for each in programme.measurements
+    ]
     with ExitStack() as holding:
         with progress.phase("prepare"):
-            for run in {(each.scenario.path, each.scenario.change): each for each in runs}.values():
+            kinds = {(each.scenario.path, each.scenario.change, each.namespace): each for each in runs}
+            for run in kinds.values():
                 permissions.require(run, lease_namespace)
             programme.require_possible(facts(runs[0]).sites)
-            prepare(runs[0], MANIFESTS, lease_namespace)
+            # The last one of a namespace counts: one on the host network wants more of it than the others.
+            by_need = sorted(runs, key=lambda run: run.scenario.on_host)
+            for run in {each.namespace: each for each in by_need}.values():
+                prepare(run, MANIFESTS, lease_namespace)
         with progress.phase("lease"):
             tenure = leases.hold(runs[0], lease_namespace, IfBusy(if_busy), holding)
         try:

@@ -45,7 +45,6 @@ from netcadence import sla as slas
 from netcadence.adjustment import Adjustment
 from netcadence.embedded import EmbeddedClusterError
 from netcadence.errors import InvalidInputError, NetcadenceError
-from netcadence.forecast import forecast
 from netcadence.home import Home
 from netcadence.kube import wire as wires
 from netcadence.kube.lease import IfBusy
@@ -257,10 +256,7 @@ def plan(
     from flows import planning  # noqa: PLC0415 - imports the Kubernetes client
 
     seen = planning.look(embedded=embedded, context=context, kubeconfig=kubeconfig)
-    plans = [
-        forecast(each, namespace=wires.NETCADENCE.place(namespace, on_host=each.on_host), sites=seen.sites)
-        for each in chosen
-    ]
+    plans = planning.forecasts(chosen, seen, namespace=namespace)
     if as_json:
         _print_json([plan_as_json(each) | {"cluster": seen.cluster} for each in plans])
     else:

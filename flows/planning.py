@@ -17,8 +17,10 @@ from netcadence.forecast import Forecast, forecast
 from netcadence.kube.access import Access
 from netcadence.kube.errors import ClusterUnknownError
 from netcadence.kube.facts import cluster_facts
+from netcadence.kube.wire import NETCADENCE
 from netcadence.nodes import Site
 from netcadence.report import plan_table, programme_as_json, programme_table
+from netcadence.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ def look(*, embedded: bool, context: str | None, kubeconfig: Path | None) -> See
         return Seen(access.cluster, cluster_facts(access).sites)
 
 
+def forecasts(scenarios: list[Scenario], seen: Seen, *, namespace: str) -> list[Forecast]:
+    """Return what runs would do; the namespace, where none is named, is the one that each would use."""
+    return [
+        forecast(each, namespace=NETCADENCE.place(namespace, on_host=each.on_host), sites=seen.sites)
+        for each in scenarios
+    ]
+
+
 def show(plans: list[Forecast], seen: Seen, console: Console) -> None:
     """Print what runs would do."""
     for each in plans:
@@ -72,8 +82,7 @@ def _note(seen: Seen) -> Text:
 
 def show_acceptance(programme: Programme, seen: Seen, *, namespace: str, as_json: bool) -> ExitCode:
     """Print what an acceptance would measure; returns whether it would be refused."""
-    measured = [each.scenario for each in programme.measurements]
-    plans = [forecast(each, namespace=namespace, sites=seen.sites) for each in measured]
+    plans = forecasts([each.scenario for each in programme.measurements], seen, namespace=namespace)
     if as_json:
         found = programme_as_json(programme, plans) | {"cluster": seen.cluster}
         print(json.dumps(found, indent=2))  # noqa: T201 - the command's output

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from netcadence_worker.outside import environment_of
-from netcadence_worker.settings import Settings, SettingsError
+from netcadence_worker.outside import settings_of
+from netcadence_worker.settings import SettingsError
 
 CONFIG = {
     "apiVersion": "v1",
@@ -41,8 +41,7 @@ def arguments(tmp_path):
 
 def test_a_kubeconfig_stands_for_a_pods_credentials_for_as_long_as_it_is_needed(arguments):
     """The token is readable by its owner only, and gone afterwards."""
-    with environment_of(arguments()) as environment:
-        settings = Settings.from_environment(environment)
+    with settings_of(arguments()) as settings:
         folder = settings.service_account
         assert (folder / "token").read_text() == "secret-token"
         assert (folder / "token").stat().st_mode & 0o077 == 0
@@ -64,7 +63,7 @@ def test_a_kubeconfig_stands_for_a_pods_credentials_for_as_long_as_it_is_needed(
 )
 def test_a_kubeconfig_that_does_not_do_is_refused_by_its_field_without_its_secrets(arguments, change, words):
     """The sentence names file and field, and how to make one that does."""
-    with pytest.raises(SettingsError, match=r"outside\.json") as refused, environment_of(arguments(change)):
+    with pytest.raises(SettingsError, match=r"outside\.json") as refused, settings_of(arguments(change)):
         pass
     assert words in str(refused.value)
     assert "secret" not in str(refused.value)
@@ -75,6 +74,18 @@ def test_a_command_line_that_does_not_do_says_how_it_should_be(given):
     """The usage stands beside what is wrong."""
     with (
         pytest.raises(SettingsError, match=r"usage: netcadence-worker \[-h\] --external NAME"),
-        environment_of(given),
+        settings_of(given),
     ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [(1, "A B", "^--external: "), (3, "localhost", "^--address: "), (7, "A", "^--namespace: ")],
+)
+def test_a_value_that_does_not_do_is_named_by_its_option(arguments, place, value, words):
+    """Not by the variable that a pod would have."""
+    given = [*arguments(CONFIG, "--namespace", "bench")]
+    given[place] = value
+    with pytest.raises(SettingsError, match=words), settings_of(given):
         pass

@@ -32,8 +32,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     try:
         if outside.OPTION in arguments:
-            with outside.environment_of(arguments) as environment:
-                return _serve(Settings.from_environment(environment), NetcadenceWire())
+            with outside.settings_of(arguments) as settings:
+                return _serve(settings, NetcadenceWire())
         settings = Settings.from_environment(os.environ)
         return _serve(settings, _wire(settings, arguments))
     except SettingsError as error:

@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from netcadence_worker.settings import SettingsError, WireName
+from netcadence_worker.settings import Settings, SettingsError, WireName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 OPTION: Final = "--external"
 _HOW: Final = "kubectl config view --minify --raw --flatten --output json"
+_OPTION_OF: Final = {"POD_NAME": OPTION, "POD_IP": "--address", "POD_NAMESPACE": "--namespace"}
 _HTTPS: Final = 443
 _OWNER_ONLY: Final = 0o600
 
@@ -63,8 +64,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 @contextlib.contextmanager
-def environment_of(arguments: Sequence[str]) -> Iterator[Mapping[str, str]]:
-    """Give the environment that a pod would have, with its credentials in files for as long as this lasts.
+def settings_of(arguments: Sequence[str]) -> Iterator[Settings]:
+    """Give what a pod would be told, with its credentials in files for as long as this lasts.
 
     Raises:
         SettingsError: An option or the kubeconfig is not acceptable.
@@ -75,7 +76,7 @@ def environment_of(arguments: Sequence[str]) -> Iterator[Mapping[str, str]]:
     with tempfile.TemporaryDirectory(prefix="netcadence-worker-") as folder:
         _write(Path(folder) / "token", config.user.token.encode())
         _write(Path(folder) / "ca.crt", _decoded(given.kubeconfig, config.cluster.authority))
-        yield {
+        environment = {
             "POD_NAME": given.external,
             "POD_NAMESPACE": given.namespace,
             "POD_IP": given.address,
@@ -84,6 +85,15 @@ def environment_of(arguments: Sequence[str]) -> Iterator[Mapping[str, str]]:
             "NETCADENCE_SERVICE_ACCOUNT": folder,
             "NETCADENCE_WIRE": WireName.NETCADENCE,
         }
+        yield _settings(environment)
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    try:
+        return Settings.from_environment(environment)
+    except SettingsError as error:
+        variable, _, trouble = str(error).partition(":")
+        raise SettingsError(f"{_OPTION_OF.get(variable, '--kubeconfig')}:{trouble}") from error
 
 
 def _parser() -> _Parser:
