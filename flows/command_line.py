@@ -418,9 +418,10 @@ def _require_acceptable(
 def _require_expressible(names: list[str], adjustment: Adjustment, *, wire: str, namespace: str) -> None:
     """Refuse what the chosen wire has no words for."""
     spoken = wires.find(wire)
-    spoken.place(namespace)
     for name in names:
-        spoken.check(adjustment.of(scenario.find(name)))
+        chosen = adjustment.of(scenario.find(name))
+        spoken.place(namespace, on_host=chosen.on_host)
+        spoken.check(chosen)
 
 
 def _said(error: object, code: ExitCode) -> ExitCode:

@@ -48,8 +48,13 @@ class Wire:
             on_host: Whether pods have to be allowed in their nodes' own network there.
 
         Raises:
-            InvalidInputError: Its workers would not look there.
+            InvalidInputError: Its workers would not look there, or must not be let in.
         """
+        if on_host and namespace == DEFAULT_NAMESPACE:
+            raise InvalidInputError(
+                f"namespace {namespace!r}: stays closed to pods in their nodes' own network; "
+                f"allowed: another one, or none, for {HOST_NAMESPACE}"
+            )
         if namespace and self.namespace and namespace != self.namespace:
             raise InvalidInputError(
                 f"namespace {namespace!r}: wire {self.name} works in one only; allowed: {self.namespace}"

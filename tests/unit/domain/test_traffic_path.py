@@ -7,6 +7,7 @@ import pytest
 from netcadence import document, pairing
 from netcadence.adjustment import Adjustment
 from netcadence.errors import InvalidInputError
+from netcadence.kube.wire import NETCADENCE
 from netcadence.layout import Group, lay_out
 from netcadence.nodes import Nodes, Pool, Site
 from netcadence.pair import WorkerPod
@@ -104,3 +105,11 @@ def test_a_worker_has_the_address_of_the_family_that_is_asked_for_or_says_which_
     assert dual.has(IPFamily.IPV6)
     with pytest.raises(AddressMissingError, match=r"w has no IPv6 address, only 198\.18\.0\.1"):
         WorkerPod("w", "u", "198.18.0.1", "n").address(IPFamily.IPV6)
+
+
+def test_pods_on_the_host_network_have_a_namespace_of_their_own_and_never_open_the_usual_one():
+    assert NETCADENCE.place("") == "netcadence"
+    assert NETCADENCE.place("", on_host=True) == "netcadence-host"
+    assert NETCADENCE.place("mine", on_host=True) == "mine"
+    with pytest.raises(InvalidInputError, match="namespace 'netcadence': stays closed"):
+        NETCADENCE.place("netcadence", on_host=True)
