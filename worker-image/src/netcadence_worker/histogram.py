@@ -8,10 +8,11 @@ those of two tools that were told the same resolution are the same numbers.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final, Self
 
 NS_PER_MS: Final = 1_000_000
@@ -112,21 +113,14 @@ class Histogram:
         Raises:
             ValueError: `percent` is not within 0 to 100.
         """
-        return percentile_ms(self.buckets, percent, least_ns=self.least_ns, most_ns=self.most_ns)
-
-
-def percentile_ms(buckets: Sequence[Bucket], percent: float, *, least_ns: int, most_ns: int) -> float:
-    """Return a percentile of buckets; see `Histogram.percentile_ms`."""
-    if not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
-        raise ValueError(f"a percentile lies within 0 to 100, not at {percent}")
-    total = sum(bucket.count for bucket in buckets)
-    rank = percent / 100 * total
-    nearest = max(math.ceil(round(rank, 6)), 1)
-    before = 0
-    for bucket in buckets:
-        if nearest <= before + bucket.count:
-            low, high = max(bucket.over_ns, least_ns), min(bucket.up_to_ns, most_ns)
-            share = min(max((rank - before) / bucket.count, 0.0), 1.0)
-            return (low + share * (high - low)) / NS_PER_MS
-        before += bucket.count
-    raise ValueError("a percentile of nothing")
+        if not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
+            raise ValueError(f"a percentile lies within 0 to 100, not at {percent}")
+        rank = percent / 100 * self.count
+        nearest = max(math.ceil(round(rank, 6)), 1)
+        reached = list(accumulate(bucket.count for bucket in self.buckets))
+        place = bisect_left(reached, nearest)
+        bucket = self.buckets[place]
+        before = reached[place] - bucket.count
+        low, high = max(bucket.over_ns, self.least_ns), min(bucket.up_to_ns, self.most_ns)
+        share = min(max((rank - before) / bucket.count, 0.0), 1.0)
+        return (low + share * (high - low)) / NS_PER_MS
