@@ -24,6 +24,7 @@ from netcadence import scenario as scenarios
 from netcadence import sla as slas
 from netcadence.adjustment import Adjustment
 from netcadence.applicability import require_applicable
+from netcadence.change import Change
 from netcadence.course import Course
 from netcadence.errors import NetcadenceError, NotApplicableError
 from netcadence.home import Home
@@ -46,7 +47,7 @@ from netcadence_worker.contract import Reason
 from tasks import lease as leases
 from tasks import permissions
 from tasks.baseline import baseline
-from tasks.change import change, prepare_change
+from tasks.change import change, newborns, prepare_change
 from tasks.clean_up import clean_up
 from tasks.collect import collect
 from tasks.deploy import deploy, prepare
@@ -224,7 +225,7 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
 
 def lead(course: Course, owner: dict[str, Any], cluster: ClusterFacts) -> None:
     """Find out where clients connect, and make what leads there unless that is what is measured."""
-    if course.run.scenario.change is None:
+    if course.run.scenario.change in (None, Change.POLICY_NEW_POD):
         course.once = path(course.run, course.once, owner, cluster)
     else:
         course.preparation = prepare_change(course.run, course.once, owner, cluster)
@@ -247,6 +248,9 @@ def plan(
         course.once = pair(run, workers, layout)
     with course.phase("path"):
         lead(course, owner, facts)
+    if run.scenario.change is Change.POLICY_NEW_POD:
+        with course.phase("newborns"):
+            course.once, workers = newborns(run, course.once, layout, owner, facts)
     if run.scenario.baseline:
         with course.phase("baseline"):
             course.once, workers = baseline(run, course.once, layout, owner, facts.zones)

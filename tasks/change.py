@@ -13,9 +13,12 @@ from netcadence.kube.access import Object
 from netcadence.kube.changing import Preparation
 from netcadence.kube.dispatch import Arming
 from netcadence.kube.facts import ClusterFacts
+from netcadence.kube.newborns import make_newborns
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run
-from netcadence.pair import Pair
+from netcadence.layout import Layout
+from netcadence.pair import Pair, WorkerPod
+from netcadence.words import counted
 from tasks.progress import listener
 
 
@@ -42,3 +45,12 @@ def change(
     return changing.change(
         run, pairs, preparation, owner=owner, start=start, arming=arming, observation=observation
     )
+
+
+@task(name="newborns", cache_policy=NO_CACHE)
+def newborns(
+    run: Run, pairs: tuple[Pair, ...], layout: Layout, owner: Object, facts: ClusterFacts
+) -> tuple[tuple[Pair, ...], tuple[WorkerPod, ...]]:
+    """Make policies, and then a new client for each pair; returns the pairs, and all workers."""
+    listener().step(f"waiting for {counted(len(pairs), 'new worker')} under policies")
+    return make_newborns(run, pairs, layout, owner=owner, zones=facts.zones, on_progress=listener().count)

@@ -16,18 +16,22 @@ class Change(enum.StrEnum):
     POLICY_DENY = "policy-deny"
     #: A NetworkPolicy for each server that lets its clients in, where nobody was let in before.
     POLICY_ALLOW = "policy-allow"
+    #: A new pod for each server, under a policy that was there before: every other one is let in.
+    POLICY_NEW_POD = "policy-new-pod"
 
     @property
     def of_policies(self) -> bool:
         return self is not Change.SERVICE
 
-    @property
-    def makes_reachable(self) -> bool:
+    def makes_reachable(self, pair_index: int) -> bool:
+        """Tell whether a pair's attempts are to get through afterwards."""
+        if self is Change.POLICY_NEW_POD:
+            return pair_index % 2 == 1
         return self is not Change.POLICY_DENY
 
     @property
     def noun(self) -> str:
-        """What is made, in words."""
+        """What is made for each server, in words."""
         return "Service" if self is Change.SERVICE else "NetworkPolicy"
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _OF_SERVICES: Final = (TrafficPath.CLUSTER_IP, TrafficPath.NODE_PORT, TrafficPath.LOAD_BALANCER)
 #: Options of the prober that follow from the change.
-_TOLD_BY_CHANGE: Final = ("reachable", "from_opposite")
+_TOLD_BY_CHANGE: Final = ("reachable", "from_opposite", "newborn")
 _ONCE: Final = "for what is made is there then"
 
 
@@ -45,6 +45,10 @@ def require_fitting(scenario: Scenario) -> None:
             for name in _TOLD_BY_CHANGE
         ),
     )
+    if scenario.change is Change.POLICY_NEW_POD:
+        even = scenario.servers == scenario.clients > 1
+        told = f"{max(scenario.clients, 2)}, as many as clients, two at least: every other one is let in"
+        wanted = (*wanted, ("servers", scenario.servers, even, told))
     for field, value, fits, allowed in wanted:
         if not fits:
             message = f"does not fit change {scenario.change}; allowed with it: {allowed}"

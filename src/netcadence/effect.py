@@ -13,7 +13,15 @@ from datetime import timedelta
 from netcadence.change import ChangeMade
 from netcadence.record import PairOutcome
 from netcadence.scenario import Scenario
-from netcadence_worker.contract import Mark, ProbeOptions, ProbeSpan, Reason, ReportedError, Result
+from netcadence_worker.contract import (
+    ClockReading,
+    Mark,
+    ProbeOptions,
+    ProbeSpan,
+    Reason,
+    ReportedError,
+    Result,
+)
 from netcadence_worker.probing.sight import Span, effect
 
 
@@ -25,10 +33,12 @@ def with_effect(outcome: PairOutcome, scenario: Scenario, made: ChangeMade | Non
     """
     if scenario.change is None or not outcome.measured:
         return outcome
+    options = scenario.probe_of(outcome.pair.index)
+    if options.newborn:
+        made = _birth(outcome.spans[0], outcome.clock)
     if made is None:
         error = ReportedError.of(Reason.RESULT_MISSING, "the change that was to be seen was not made")
         return replace(outcome, results=(), intervals=(), marks=(), error=error)
-    options = scenario.probe
     clock = outcome.clock
     offset_s = clock.offset if clock else 0.0
     spans = [_since(span, made, offset_s) for span in outcome.spans]
@@ -66,6 +76,14 @@ class _Found:
     flaps: int
 
 
+def _birth(first: ProbeSpan, clock: ClockReading | None) -> ChangeMade:
+    """Return the change that a new pod is: it is timed from its own first attempt, by its own clock."""
+    return ChangeMade(
+        first.first_at + timedelta(seconds=clock.offset if clock else 0.0),
+        uncertainty_s=-clock.uncertainty if clock else 0.0,
+    )
+
+
 def _since(span: ProbeSpan, made: ChangeMade, offset_s: float) -> Span:
     first_s, last_s = (
         (at + timedelta(seconds=offset_s) - made.at).total_seconds() for at in (span.first_at, span.last_at)
@@ -79,11 +97,7 @@ def _judged(spans: list[Span], options: ProbeOptions) -> _Found:
         after = 0
     began = effect(spans[after:], reachable=options.ends_reachable)
     number = len(spans) if began is None else after + began
-    # What is not as it is to be: before the change the wanted state, after its effect the other one.
-    stray = [span for span in spans[:after] if span.reachable is options.ends_reachable]
-    stray += [span for span in spans[number:] if span.reachable is not options.ends_reachable]
-    if began is None:
-        stray += [span for span in spans if span.last_s > 0 and span.reachable is not options.ends_reachable]
+    stray = _stray(spans, options, after=after, number=number)
     last_s = max((span.last_s for span in spans), default=0.0)
     return _Found(
         after_s=last_s if began is None else spans[number].first_s,
@@ -92,3 +106,19 @@ def _judged(spans: list[Span], options: ProbeOptions) -> _Found:
         leaks=sum(span.attempts for span in stray if span.reachable),
         flaps=sum(span.attempts for span in stray if not span.reachable),
     )
+
+
+def _stray(spans: list[Span], options: ProbeOptions, *, after: int, number: int) -> list[Span]:
+    """Return what is not as it is to be.
+
+    Args:
+        after: Number of the first span after the change.
+        number: Of that with which the effect began; beyond the last where there was none.
+    """
+    wanted = options.ends_reachable
+    if options.newborn and not wanted:  # the policy was there before it
+        return [span for span in spans if span.reachable]
+    before = [span for span in spans[:after] if span.reachable is wanted]
+    if number == len(spans):
+        return before + [span for span in spans if span.last_s > 0 and span.reachable is not wanted]
+    return before + [span for span in spans[number:] if span.reachable is not wanted]

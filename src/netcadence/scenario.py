@@ -278,17 +278,25 @@ class Scenario(_Strict):
 
     @property
     def probe(self) -> ProbeOptions:
-        """What probers are told; what a load balancer gives is known too late to be tried before."""
-        told = {
-            "reachable": self.change is None or self.change.makes_reachable,
-            "from_opposite": self.path is not TrafficPath.LOAD_BALANCER,
-        }
-        return (self.options.probe or ProbeOptions()).model_copy(update=told)
+        """What all probers are told."""
+        return self.options.probe or ProbeOptions()
 
-    @property
-    def tool_options(self) -> ToolOptions:
-        """What a request says to the tool."""
-        return ToolOptions(probe=self.probe) if self.tool is Tool.PROBE else self.options
+    def probe_of(self, pair_index: int) -> ProbeOptions:
+        """Return what one pair's prober is told.
+
+        What a load balancer gives is known too late to be tried before.
+        """
+        newborn = self.change is Change.POLICY_NEW_POD
+        told = {
+            "reachable": self.change is None or self.change.makes_reachable(pair_index),
+            "from_opposite": self.path is not TrafficPath.LOAD_BALANCER and not newborn,
+            "newborn": newborn or None,
+        }
+        return self.probe.model_copy(update=told)
+
+    def options_of(self, pair_index: int) -> ToolOptions:
+        """Return what one pair's request says to the tool."""
+        return ToolOptions(probe=self.probe_of(pair_index)) if self.tool is Tool.PROBE else self.options
 
     @property
     def form(self) -> Ratio | Mesh:

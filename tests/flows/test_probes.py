@@ -88,6 +88,34 @@ def test_a_network_that_enforces_no_policies_fails(probed, cluster, change):
     assert findings["leaks_max"].verdict is Verdict.FAIL
 
 
+@pytest.mark.usefixtures("offered")
+def test_a_new_pod_that_is_let_in_waits_for_a_late_policy_and_one_that_is_not_gets_nothing_through(
+    probed, cluster
+):
+    """Each tries from its first moment on, before it is asked to measure anything."""
+    cluster.set_policies(delay_s=1)
+    try:
+        _, report = probed("policy-new-pod-2:2", "policy-new-pod", clients=2)
+    finally:
+        cluster.set_policies()
+    denied, allowed = report.record.outcomes
+    assert report.judgement.verdict is Verdict.PASS, report.judgement
+    assert [span.reachable for span in denied.spans] == [False]
+    assert [span.reachable for span in allowed.spans] == [False, True]
+    assert allowed.value("effect_after") > 0
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_new_pod_gets_through_where_policies_are_not_enforced(probed, cluster):
+    cluster.set_policies(enforced=False)
+    try:
+        _, report = probed("policy-new-pod-2:2", "policy-new-pod", clients=2)
+    finally:
+        cluster.set_policies()
+    assert report.judgement.verdict is Verdict.FAIL
+    assert [outcome.value("probe_leaks") > 0 for outcome in report.record.outcomes] == [True, False]
+
+
 def test_where_nobody_gives_load_balancers_that_is_not_applicable(probed, images, offered):
     """The state is neither green nor red, and the reason is said."""
     del offered

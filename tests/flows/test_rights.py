@@ -64,6 +64,15 @@ def out_of_reach(lab):
 
 
 @pytest.fixture(scope="module")
+def changing(measure, write_scenario, orchestrator):
+    """Runs that make a Service anew, and a policy."""
+    fields = {"tool": "probe", "duration_s": 2, "options": {"probe": {"hold": 1}}, "arm_timeout_s": 3}
+    for change, path in (("service", "cluster-ip"), ("policy-deny", "pod-ip")):
+        scenario = write_scenario(f"{change}-1:1", change=change, path=path, **fields)
+        measure(scenario, on=SimpleNamespace(kubeconfig=orchestrator))
+
+
+@pytest.fixture(scope="module")
 def tenancy(namespace, orchestrator, used_by, until):
     """The lease taken, renewed and given back by the account, as `netcadence.kube.lease` does it."""
     with contextlib.closing(Access.connect(kubeconfig=orchestrator)) as access:
@@ -111,7 +120,7 @@ def test_a_run_on_the_host_network_says_in_a_sentence_what_has_to_be_applied_for
         assert access.find(NAMESPACE, HOST_NAMESPACE) is None
 
 
-@pytest.mark.usefixtures("state", "over_services", "tenancy")
+@pytest.mark.usefixtures("state", "over_services", "changing", "tenancy")
 @pytest.mark.parametrize("account", [ORCHESTRATOR, WORKER])
 def test_each_right_that_is_granted_is_used_and_each_that_is_used_is_granted(
     account, granted, used_by, out_of_reach

@@ -124,7 +124,7 @@ def request_spec(run: Run, pair: Pair, start_delay_us: int = 0) -> RequestSpec:
         start_delay_us=start_delay_us,
         number_of_clients=scenario.streams,
         arm_timeout=scenario.arm_timeout_s,
-        options=scenario.tool_options,
+        options=scenario.options_of(pair.index),
     )
 
 

@@ -57,11 +57,13 @@ class WorkerTemplate:
         worker: Image and resources.
         tools: Programs that have to be in the image.
         on_host: Whether pods are in their nodes' own network.
+        knock_at: Address of a worker that they are to try from their first moment on.
     """
 
     worker: WorkerResources = WorkerResources()  # noqa: RUF009 - frozen
     tools: tuple[str, ...] = ()
     on_host: bool = False
+    knock_at: str = ""
 
 
 def deploy(
@@ -197,6 +199,7 @@ def _container(template: WorkerTemplate) -> Object:
             _field("POD_IPS", "status.podIPs"),
             {"name": "NETCADENCE_WIRE", "value": "netcadence"},
             {"name": "NETCADENCE_TOOLS", "value": ",".join(template.tools)},
+            *([{"name": "NETCADENCE_KNOCK_AT", "value": template.knock_at}] if template.knock_at else []),
         ],
         "ports": [{"name": "health", "containerPort": HEALTH_PORT}],
         # Asked often only until it is ready: afterwards each question would disturb the measurement.

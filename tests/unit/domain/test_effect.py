@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -95,3 +96,18 @@ def test_a_change_that_was_not_made_leaves_no_figure():
 def test_other_tools_outcomes_stay_as_they_are():
     outcome = PairOutcome(PAIR, results=(Result.of("throughput", 1.0),))
     assert judged("tcp-1:1", outcome, None) is outcome
+
+
+def test_what_a_new_pod_sees_is_timed_from_its_own_first_attempt():
+    """One that is denied leaks what gets through at first; one that is allowed waits for its first answer."""
+    denied = judged("policy-new-pod", seen((True, -3_000, -2_800, 40), (False, -2_750, 3_000, 999)), None)
+    assert figures(denied) == pytest.approx((250, 40, 0))
+    waiting = seen((False, -3_000, -2_650, 70), (True, -2_600, 3_000, 999))
+    allowed = judged("policy-new-pod", replace(waiting, pair=replace(PAIR, index=1)), None)
+    assert figures(allowed) == pytest.approx((400, 0, 0))
+    assert allowed.value("effect_uncertainty") == pytest.approx(5)
+
+
+def test_a_new_pod_that_is_let_in_although_it_is_denied_sees_no_effect():
+    outcome = judged("policy-new-pod", seen((True, -3_000, 3_000, 1_200)), None)
+    assert (outcome.marks, outcome.value("probe_leaks")) == ((Mark.NO_EFFECT,), 1_200)

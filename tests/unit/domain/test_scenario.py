@@ -49,6 +49,7 @@ def test_the_checks_of_the_acceptance_that_probe_are_shipped_after_those_that_pu
         "load-balancer": (Change.SERVICE, TrafficPath.LOAD_BALANCER),
         "policy-deny": (Change.POLICY_DENY, TrafficPath.POD_IP),
         "policy-allow": (Change.POLICY_ALLOW, TrafficPath.POD_IP),
+        "policy-new-pod": (Change.POLICY_NEW_POD, TrafficPath.POD_IP),
     }
     assert [bool(each.change) for each in scenario.shipped()] == sorted(
         bool(each.change) for each in scenario.shipped()
@@ -292,7 +293,10 @@ PROBE = "name: mine\ntitle: Mine\nprotocol: TCP\ntool: probe\n"
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        ("change: firewall", "change: 'firewall': allowed: 'service', 'policy-deny' or 'policy-allow'"),
+        (
+            "change: firewall",
+            "change: 'firewall': allowed: 'service', 'policy-deny', ",
+        ),
         (
             "change: service",
             "path: 'pod-ip': does not fit change service; allowed with it: cluster-ip, node-port, ",
@@ -304,6 +308,10 @@ PROBE = "name: mine\ntitle: Mine\nprotocol: TCP\ntool: probe\n"
         (
             "change: policy-deny\nrounds: 3",
             "rounds: 3: does not fit change policy-deny; allowed with it: 1, for what is made is there then",
+        ),
+        (
+            "change: policy-new-pod\nclients: 2\nservers: 4",
+            "servers: 4: does not fit change policy-new-pod; allowed with it: 2, as many as clients",
         ),
         (
             "change: policy-allow\noptions: {probe: {reachable: false}}",

@@ -368,6 +368,8 @@ class ProbeOptions(Strict):
     reachable: bool | None = None
     #: Whether it is the other way round before, so that the pair is armed only then; by default it is.
     from_opposite: bool | None = None
+    #: Whether the client is a new pod, which tries what it was told to from its first moment on.
+    newborn: bool | None = None
 
     @property
     def ends_reachable(self) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from netcadence_worker.contract import RequestSpec
     from netcadence_worker.http_server import TrafficServers
+    from netcadence_worker.probing.birth import Birth
     from netcadence_worker.report import Report
     from netcadence_worker.settings import Settings
     from netcadence_worker.situation import Situation
@@ -74,6 +75,7 @@ class Job:
     Attributes:
         arm_until: Deadline of arming on the monotonic clock.
         start_tolerance_s: How late a client may start.
+        birth: What this worker tries since it began, if it was told to.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Job:
     servers: TrafficServers
     arm_until: float
     start_tolerance_s: float = START_TOLERANCE_S
+    birth: Birth | None = None
 
     @property
     def driver(self) -> Driver:

@@ -22,6 +22,7 @@ from netcadence_worker.task import Task
 if TYPE_CHECKING:
     from netcadence_worker.api import Object
     from netcadence_worker.contract import Role
+    from netcadence_worker.probing.birth import Birth
     from netcadence_worker.reporter import Reporter
     from netcadence_worker.settings import Settings
 
@@ -30,11 +31,17 @@ class Requests:
     """Follows the requests: each is served once, in a task of its own."""
 
     def __init__(
-        self, settings: Settings, reporter: Reporter, *, start_tolerance_s: float = START_TOLERANCE_S
+        self,
+        settings: Settings,
+        reporter: Reporter,
+        *,
+        start_tolerance_s: float = START_TOLERANCE_S,
+        birth: Birth | None = None,
     ) -> None:
         self._settings = settings
         self._start_tolerance_s = start_tolerance_s
         self._reporter = reporter
+        self._birth = birth
         self._servers = TrafficServers()
         self._lock = threading.Lock()
         #: By name; None for one that is done with, or that is not to be served.
@@ -118,6 +125,7 @@ class Requests:
             servers=self._servers,
             arm_until=time.monotonic() + spec.arm_timeout,
             start_tolerance_s=self._start_tolerance_s,
+            birth=self._birth,
         )
         return Task(job, admitted.role, done=lambda: self._finish(name, job))
 

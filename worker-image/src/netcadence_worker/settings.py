@@ -49,6 +49,9 @@ class Settings(BaseModel):
     #: Tools without which this worker is of no use.
     tools: tuple[Tool, ...] = Field(default=(), alias="NETCADENCE_TOOLS")
 
+    #: Address of a worker that is to be tried from the first moment on.
+    knock_at: PodIP | None = Field(default=None, alias="NETCADENCE_KNOCK_AT")
+
     #: Whose requests to serve. Where it is not said the namespace tells: ClusterLoader2's orchestrator cannot
     #: be made to say it, and has a namespace of its own, where no other worker has any business.
     wire: WireName | None = Field(default=None, alias="NETCADENCE_WIRE")

@@ -11,6 +11,7 @@ from netcadence_worker.clock import ClockServer
 from netcadence_worker.contract import Tool
 from netcadence_worker.health import serve_health
 from netcadence_worker.log import say
+from netcadence_worker.probing.birth import Birth
 from netcadence_worker.reporter import Reporter
 from netcadence_worker.requests import Requests
 from netcadence_worker.tool import how_to_get
@@ -43,11 +44,17 @@ class Worker:
         Raises:
             OSError: They cannot be read.
         """
+        birth = None
+        if settings.knock_at is not None:
+            birth = Birth(settings.knock_at, settings.source_for(settings.knock_at))
+            birth.start()
         endpoint = Endpoint.of(settings, wire.api_version)
         self._settings = settings
         self._ends = ExitStack()
         self._reporter = Reporter(endpoint, wire)
-        self._requests = Requests(settings, self._reporter, start_tolerance_s=wire.start_tolerance_s)
+        self._requests = Requests(
+            settings, self._reporter, start_tolerance_s=wire.start_tolerance_s, birth=birth
+        )
         self._watches = wire.watches(endpoint, self._requests, settings.pod_name)
 
     def why_not_ready(self) -> str | None:

@@ -44,7 +44,9 @@ def take_part(job: Job, role: Role) -> None:
         FailureError: There is no result.
         WithdrawnError: The request was deleted.
     """
-    if role is Role.CLIENT:
+    if role is Role.CLIENT and job.spec.options.probe and job.spec.options.probe.newborn:
+        _tell_birth(job, job.spec.options.probe)
+    elif role is Role.CLIENT:
         _probe(job)
     else:
         _respond(job)
@@ -90,6 +92,23 @@ def _probe(job: Job) -> None:
     job.report.succeeded(_measurement(sight, start), worker_delay_s=delay_s)
 
 
+def _tell_birth(job: Job, options: ProbeOptions) -> None:
+    """Go on with what was begun when this worker was, until the start and for as long as is to be watched."""
+    if job.birth is None:
+        raise FailureError(Reason.REQUEST_REJECTED, "this worker was not told what to try from the first on")
+    job.report.armed(_VERSION, job.read_clock())
+    start = job.await_start()
+    job.require_in_time(start)
+    job.report.running(None)
+    job.situation.bell.wait(start.monotonic + options.hold)
+    sight = job.birth.end()
+    _require_few(sight)
+    job.read_clock_after()
+    # It was at it already; what is told of the start is that it was there in time.
+    job.report.probed(start.instant, _output(_path(job, job.listener), sight, sight.spans[0].first_s))
+    job.report.succeeded(_measurement(sight, start), worker_delay_s=0.0)
+
+
 def _path(job: Job, place: Destination) -> Path:
     knock = Knock.HTTP if job.spec.protocol is Protocol.HTTP else Knock.STREAM
     return Path(job.uid, knock, place.address, place.port, place.source)
@@ -122,16 +141,18 @@ def _lasts(sight: Sight, *, reachable: bool) -> bool:
 
 def _is_done(sight: Sight, options: ProbeOptions) -> bool:
     """Tell whether the effect has been watched for as long as it is to be."""
+    _require_few(sight)
     spans = sight.spans
-    if len(spans) > MOST_SPANS:
-        raise FailureError(
-            Reason.TOOL_FAILED,
-            f"what answers changed more than {MOST_SPANS} times, in {sight.attempts} attempts",
-        )
     began = effect(spans, reachable=options.ends_reachable)
     if began is None or (options.begins_opposite and began == 0):
         return False
     return spans[-1].last_s - spans[began].first_s >= options.hold
+
+
+def _require_few(sight: Sight) -> None:
+    if len(sight.spans) > MOST_SPANS:
+        message = f"the outcome changed more than {MOST_SPANS} times, in {sight.attempts} attempts"
+        raise FailureError(Reason.TOOL_FAILED, message)
 
 
 def _measurement(sight: Sight, start: Start) -> Measurement:

@@ -96,11 +96,11 @@ class Prober:
         began_s: When the first attempt was made, by the monotonic clock.
     """
 
-    def __init__(self, path: Path, options: ProbeOptions) -> None:
+    def __init__(self, path: Path, options: ProbeOptions, question: Question | None = None) -> None:
         self.sight = Sight()
         self.began_s: float | None = None
         self._path = path
-        self._question = Question.of(path)
+        self._question = question or Question.of(path)
         self._interval_s = options.interval_ms / 1e3
         self._timeout_s = options.timeout_ms / 1e3
         self._open: deque[_Attempt] = deque()

@@ -17,11 +17,13 @@ class Question:
 
     Attributes:
         text: What the client sends.
-        answer: What the server sends then; over HTTP it says that it is the whole answer.
+        answer: What the server sends then.
+        is_beginning: Whether more may follow.
     """
 
     text: bytes
     answer: bytes
+    is_beginning: bool = False
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -33,7 +35,7 @@ class Question:
         return cls("".join(f"{line}\r\n" for line in (*lines, "")).encode(), _http_answer(path.uid))
 
     def is_answered_by(self, heard: bytes) -> bool:
-        return heard == self.answer
+        return heard.startswith(self.answer) if self.is_beginning else heard == self.answer
 
     def is_asked_by(self, heard: bytes) -> bool:
         """Tell whether a client has asked just that, whatever address it knows the server by."""
