@@ -9,8 +9,8 @@ import pytest
 from netcadence.common_window import Window, with_common_figures
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome
-from netcadence_worker.contract import Interval, ReportedError, Result
-from netcadence_worker.parsing import ToolOutput, read_udp_server
+from netcadence_worker.contract import Interval, Protocol, ReportedError, Result
+from netcadence_worker.parsing import ToolOutput, read_iperf3, read_udp_server
 
 POD = WorkerPod(name="w", uid="u", ip="198.18.0.1", node="n")
 RECORDINGS = Path(__file__).parents[2] / "data" / "tool-output"
@@ -96,6 +96,16 @@ def test_recorded_series_give_the_rates_of_the_seconds_in_common():
             sum(rates[2][:2]) / 2,
         ]
     )
+
+
+def test_a_pair_of_iperf3_has_the_rates_that_arrived_in_common_with_itself():
+    """Its intervals also tell how the sender saw its connection, which is no rate."""
+    content = json.loads((RECORDINGS / "iperf3-3.12" / "pair-tcp.client.json").read_text())
+    output = ToolOutput(tuple(content["argv"]), content["stdout"], content["stderr"], content["exit_code"])
+    measured = read_iperf3(output, protocol=Protocol.TCP, duration_s=3)
+    pair = replace(outcome(0, 1.0), results=measured.results, intervals=measured.intervals)
+    (alone,) = with_common_figures([pair])
+    assert alone.value("throughput_common") == pytest.approx(alone.value("throughput"), rel=0.01)
 
 
 def test_a_recorded_pair_alone_has_all_its_time_in_common_with_itself():
