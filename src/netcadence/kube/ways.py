@@ -74,7 +74,7 @@ def _require_offered(path: TrafficPath, facts: ClusterFacts) -> None:
     needs = {"services", *(["dns"] if path is TrafficPath.DNS else [])} if path.has_service else set()
     if lacking := sorted(needs & facts.lacks):
         raise NotApplicableError(
-            f"The network of this cluster ({facts.network}) does no {' and no '.join(lacking)}, "
+            f"The network of this cluster ({facts.network}) has no {' and no '.join(lacking)}, "
             f"which path {path} needs"
         )
 
