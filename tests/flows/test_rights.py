@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import pytest
 
 from netcadence.embedded import Cluster, Settings
+from netcadence.kube import leftovers
 from netcadence.kube.access import Access
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.lease import Terms, held
 from netcadence.kube.permissions import PermissionMissingError
 from netcadence.kube.resource import LEASE, NAMESPACE
-from netcadence.kube.wire import HOST_NAMESPACE
+from netcadence.kube.wire import HOST_NAMESPACE, NETCADENCE
 from netcadence.record import Verdict
 
 ORCHESTRATOR, WORKER = "netcadence-orchestrator", "netcadence-worker"
@@ -64,12 +65,14 @@ def out_of_reach(lab):
 
 
 @pytest.fixture(scope="module")
-def changing(measure, write_scenario, orchestrator):
-    """Runs that make a Service anew, and a policy."""
+def changing(measure, write_scenario, orchestrator, namespace):
+    """Runs that make a Service anew, and a policy, and a look at what such runs may have left."""
     fields = {"tool": "probe", "duration_s": 2, "options": {"probe": {"hold": 1}}, "arm_timeout_s": 3}
     for change, path in (("service", "cluster-ip"), ("policy-deny", "pod-ip")):
         scenario = write_scenario(f"{change}-1:1", change=change, path=path, **fields)
         measure(scenario, on=SimpleNamespace(kubeconfig=orchestrator))
+    with contextlib.closing(Access.connect(kubeconfig=orchestrator)) as access:
+        leftovers.find(access, namespace, NETCADENCE)
 
 
 @pytest.fixture(scope="module")
