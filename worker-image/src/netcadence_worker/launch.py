@@ -22,7 +22,6 @@ import contextlib
 import ctypes
 import enum
 import os
-import platform
 import signal
 import socket
 import struct
@@ -162,7 +161,7 @@ def _bring_to(standstill: Standstill, pid: int) -> None:
         seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
         if seen is None or seen.si_code != os.CLD_TRAPPED:
             return
-        if standstill is Standstill.FIRST_SOCKET and platform.machine() not in _SOCKET_CALL:
+        if standstill is Standstill.FIRST_SOCKET and os.uname().machine not in _SOCKET_CALL:
             standstill = Standstill.FIRST_INSTRUCTION
         if seen.si_status >> 8 == _PTRACE_EVENT_CLONE:
             _let_go_stopped(pid)
@@ -188,7 +187,7 @@ def _makes_internet_socket(pid: int) -> bool:
     _LIBC.ptrace(_PTRACE_GET_SYSCALL_INFO, pid, size, ctypes.addressof(info))
     stop, number, family = _SYSTEM_CALL.unpack(info.raw)
     entered = stop == _PTRACE_SYSCALL_INFO_ENTRY
-    return entered and number == _SOCKET_CALL.get(platform.machine()) and family in _INTERNET
+    return entered and number == _SOCKET_CALL.get(os.uname().machine) and family in _INTERNET
 
 
 def _let_go_stopped(pid: int) -> None:
