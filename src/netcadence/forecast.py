@@ -113,6 +113,8 @@ def _makings(
         nodes = {node for link in links for node in (link.client_node, link.server_node)}
         hosts = len(nodes) or scenario.demand.nodes
         groups, workers, requests = groups + hosts, workers + hosts, 2 * requests
+    if scenario.change is Change.POLICY_NEW_POD:
+        groups, workers = groups + schedule.pairs, workers + schedule.pairs
     servers = {match.server for matches in schedule.rounds for match in matches}
     return (
         Making("CustomResourceDefinition", 2, "", stays=True),
@@ -128,7 +130,7 @@ def _makings(
 
 
 def _policies(scenario: Scenario, servers: int, namespace: str) -> Iterator[Making]:
-    if scenario.change is Change.POLICY_DENY:
+    if scenario.change in (Change.POLICY_DENY, Change.POLICY_NEW_POD):
         yield Making("NetworkPolicy", servers, namespace)
     elif scenario.change is Change.POLICY_ALLOW:
         yield Making("NetworkPolicy", 2 * servers, namespace)
