@@ -5,9 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from netcadence.one_way import Correction
 from netcadence.pair import Pair
 from netcadence.record import PairOutcome
-from netcadence_worker.contract import Mark, Phase, Reason, ReportedError, RequestStatus, Role, SideStatus
+from netcadence_worker.contract import (
+    Mark,
+    Phase,
+    Reason,
+    ReportedError,
+    RequestStatus,
+    Result,
+    Role,
+    SideStatus,
+)
 
 #: Two clocks disagree that are further apart than this: one-way latencies within a cluster are less.
 _CLOCKS_APART_S: Final = 1e-3
@@ -61,11 +71,13 @@ def outcome_of(
     client = status.side(Role.CLIENT)
     succeeded = lost is None and has_succeeded(status)
     error = None if succeeded else _cause(status, lost, otherwise)
+    results, beside, marks = _figures(status) if succeeded else ((), (), ())
     return PairOutcome(
         pair=pair,
-        results=status.results if succeeded else (),
+        results=results,
+        beside=beside,
         intervals=status.intervals if succeeded else (),
-        marks=_marks(status) if succeeded else (),
+        marks=marks,
         error=error,
         tools={role: tool for role in Role if (tool := status.side(role).tool)},
         started_at=client.started_at,
@@ -115,6 +127,39 @@ def _offset_s(side: SideStatus, at: datetime) -> float | None:
     if lasted_s <= 0 or abs(drift_s) > most_s:
         return None
     return before.offset + drift_s * (at - before.at).total_seconds() / lasted_s
+
+
+def _figures(
+    status: RequestStatus,
+) -> tuple[tuple[Result, ...], tuple[Result, ...], tuple[Mark, ...]]:
+    """Return the results, one-way latencies corrected where that can be; what stands beside; the marks."""
+    marks = _marks(status)
+    correction = _correction(status) if Mark.CLOCKS_DISAGREE in marks else None
+    applied = correction.applied_to(status.results) if correction else None
+    if applied is None:
+        return status.results, (), marks
+    told = tuple(Mark.CLOCKS_CORRECTED if each is Mark.CLOCKS_DISAGREE else each for each in marks)
+    return *applied, told
+
+
+def _correction(status: RequestStatus) -> Correction | None:
+    """Return what corrects latencies from client to server, by both clocks' offsets amid the traffic."""
+    offsets_s: list[float] = []
+    uncertainty_s, references = 0.0, set[str]()
+    for side in (status.side(Role.SERVER), status.side(Role.CLIENT)):
+        readings = [reading for reading in (side.clock, side.clock_after) if reading]
+        if side.clock is None or side.started_at is None or side.ended_at is None:
+            return None
+        offset_s = _offset_s(side, side.started_at + (side.ended_at - side.started_at) / 2)
+        if offset_s is None:  # it was set anew meanwhile
+            return None
+        offsets_s.append(offset_s)
+        references.update(reading.reference for reading in readings)
+        drift_s = readings[-1].offset - readings[0].offset
+        uncertainty_s += max(reading.uncertainty for reading in readings) + abs(drift_s) / 2
+    if len(references) > 1:
+        return None
+    return Correction(offsets_s[0] - offsets_s[1], uncertainty_s)
 
 
 def _marks(status: RequestStatus) -> tuple[Mark, ...]:

@@ -24,6 +24,7 @@ _FACTS = {
     "error_reason": "object",
     "start_distance_ms": "float64",
     "clocks_agree": "bool",
+    "latency_uncertainty_ms": "float64",
     LATENCIES: "object",
     "disturbance": "object",
 }
@@ -57,6 +58,7 @@ def _facts(record: RunRecord, outcome: PairOutcome) -> tuple[object, ...]:
         outcome.error.reason.value if outcome.error else None,
         skew.start_distance_ms(outcome),
         Mark.CLOCKS_DISAGREE not in outcome.marks,
+        outcome.value("latency_uncertainty"),
         outcome.latencies,
     )
 

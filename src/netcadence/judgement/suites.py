@@ -21,6 +21,8 @@ from netcadence.sla import Comparison, Requirement
 from netcadence_worker.metrics import METRICS
 
 _MEASURED = Column("error_reason").is_null()
+#: A latency that was corrected for the clocks is judged where it is uncertain by this share of its threshold.
+_UNCERTAIN_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,11 @@ def data_checks(
     checks.extend(_starts(facts, pairs))
     for name in (name for name in METRICS if name in pairs.columns):
         checks.extend(_sanity(name))
-    if any(requirement.metric.name.startswith("latency") for requirement in requirements):
+    bounds = [each.threshold for each in requirements if each.metric.name.startswith("latency")]
+    if bounds:
         checks.append(_clocks())
+        if pairs["latency_uncertainty_ms"].notna().any():
+            checks.append(_certain(_UNCERTAIN_SHARE * min(bounds)))
     return tuple(checks)
 
 
@@ -150,6 +155,15 @@ def _clocks() -> Check:
         gxe.ExpectColumnValuesToBeInSet(column="clocks_agree", value_set=[True], row_condition=_MEASURED),
         "clocks_agree",
         "have clocks that disagree, so that one-way latency means nothing",
+        metric="latency_avg",
+    )
+
+
+def _certain(most_ms: float) -> Check:
+    return _no_pairs(
+        gxe.ExpectColumnValuesToBeBetween(column="latency_uncertainty_ms", max_value=most_ms),
+        "latency_certain",
+        f"have clocks that are apart by what is not known to {most_ms:g} ms, a tenth of the threshold",
         metric="latency_avg",
     )
 

@@ -22,6 +22,7 @@ from netcadence_worker.metrics import METRICS, PERCENT_OF, Metric
 
 _MARKS: Final = {
     Mark.CLOCKS_DISAGREE: "the clocks of both sides disagree: do not believe the one-way latency",
+    Mark.CLOCKS_CORRECTED: "the clocks were apart: one-way latency is corrected by how far, as measured",
     Mark.OUT_OF_ORDER: "datagrams arrived out of order",
     Mark.CPU_BOUND: "the processors were the limit, and not the network: it may be better than this",
     Mark.HARNESS_BOUND: "the worker's own CPU limit held the tool up: the network may be better than this",

@@ -167,24 +167,25 @@ def test_a_node_that_is_lost_and_returns_before_pairing_costs_nothing(
     complete(report, Verdict.PASS)
 
 
-def test_a_clock_three_seconds_fast_is_seen_and_marked_and_not_believed(
+def test_a_clock_three_seconds_fast_is_seen_and_marked_and_corrected(
     measure, write_scenario, write_sla, complete
 ):
-    """The start is right all the same, for it is told by the reference's clock; a latency would be wrong."""
+    """The start is right all the same, for it is told by the reference's clock; and so is the latency."""
     scenario = write_scenario("udp-clock", "UDP", clients=2, worker={"image": "wrong_clock"})
     sla = write_sla(latency_max_ms=1_000)
     state = measure(scenario, sla=sla)
     report = state.result(raise_on_failure=False)
-    rows = complete(report, Verdict.INVALID).drop_duplicates("pair_index").set_index("pair_index")
+    figures = complete(report, Verdict.PASS)
+    rows = figures.drop_duplicates("pair_index").set_index("pair_index")
     assert report.record.errors == ()
-    assert {index: list(marks) for index, marks in rows["marks"].items()} == {
-        0: [],
-        1: [Mark.CLOCKS_DISAGREE],
-    }
+    of_clocks = {Mark.CLOCKS_CORRECTED, Mark.CLOCKS_DISAGREE}  # a busy machine has others
+    assert [of_clocks & set(rows["marks"][index]) for index in (0, 1)] == [set(), {Mark.CLOCKS_CORRECTED}]
     assert rows["clock_offset_s"].to_dict() == pytest.approx({0: 0, 1: -3}, abs=0.05)
     assert (rows["start_offset_s"].abs() < 0.25).all()
-    unmet = {each.requirement for each in report.judgement.findings if each.verdict is not Verdict.PASS}
-    assert unmet == {"clocks_agree"}
+    values = figures[figures["pair_index"] == 1].set_index("metric")["value"]
+    assert values["latency_avg_uncorrected"] == pytest.approx(-3000, abs=50)
+    assert values["latency_avg"] - values["latency_avg_uncorrected"] == pytest.approx(3000, abs=50)
+    assert -values["latency_uncertainty"] <= values["latency_min"] <= values["latency_avg"] < 1000
 
 
 @pytest.fixture

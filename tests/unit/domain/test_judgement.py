@@ -232,6 +232,19 @@ def test_negative_latency_between_clocks_that_disagree_never_passes(make_record,
     assert offences(judged) == {("clocks_agree", "latency_avg")}
 
 
+@pytest.mark.parametrize(("uncertainty_ms", "verdict"), [(1.0, Verdict.PASS), (1.1, Verdict.INVALID)])
+def test_a_corrected_latency_counts_where_it_is_sure_to_a_tenth_of_its_threshold(
+    make_record, judge, uncertainty_ms, verdict
+):
+    def corrected(outcome):
+        beside = (Result.of("latency_uncertainty", uncertainty_ms),)
+        return replace(outcome, marks=(Mark.CLOCKS_CORRECTED,), beside=beside)
+
+    judged = judge(make_record("udp-1:1", change=corrected))
+    assert judged.verdict is verdict
+    assert offences(judged) == (set() if verdict is Verdict.PASS else {("latency_certain", "latency_avg")})
+
+
 def test_clocks_do_not_matter_where_latency_is_not_judged(make_record, judge, write_sla):
     def disagree(outcome):
         return replace(outcome, marks=(Mark.CLOCKS_DISAGREE,))

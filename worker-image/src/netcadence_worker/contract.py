@@ -200,6 +200,8 @@ class Mark(enum.StrEnum):
     RATE_MISSED = "RateMissed"
     #: A change's effect was not seen as long as the prober ran: its time is that until then.
     NO_EFFECT = "NoEffect"
+    #: The two clocks were apart, and one-way latencies are corrected by how far, as it was measured.
+    CLOCKS_CORRECTED = "ClocksCorrected"
 
 
 def reporting_role(protocol: Protocol, tool: Tool, *, bounces: bool = False) -> Role:

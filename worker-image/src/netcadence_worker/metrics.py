@@ -78,6 +78,11 @@ _CATALOGUE = (
     Metric("latency_min", "ms", _LOWER, -_DAY_S * 1000, _DAY_S * 1000, "Latency, least"),
     Metric("latency_max", "ms", _LOWER, -_DAY_S * 1000, _DAY_S * 1000, "Latency, most"),
     Metric("latency_stdev", "ms", _LOWER, 0, _DAY_S * 1000, "Latency, deviation"),
+    # Where latencies are corrected for clocks that were apart: as the tool told them, and how sure they are.
+    Metric("latency_avg_uncorrected", "ms", _NEUTRAL, -_MANY, _MANY, "Latency, mean, uncorrected"),
+    Metric("latency_min_uncorrected", "ms", _NEUTRAL, -_MANY, _MANY, "Latency, least, uncorrected"),
+    Metric("latency_max_uncorrected", "ms", _NEUTRAL, -_MANY, _MANY, "Latency, most, uncorrected"),
+    Metric("latency_uncertainty", "ms", _NEUTRAL, 0, _MANY, "Latency, uncertainty"),
     Metric("packet_rate", "packets/s", _HIGHER, 0, 1e10, "Packet rate"),
     Metric("transactions", "hits", _NEUTRAL, 0, _MANY, "Transactions"),
     Metric("availability", "%", _HIGHER, 0, 100, "Availability"),
