@@ -24,7 +24,7 @@ from netcadence.kube.permissions import (
 )
 from netcadence.kube.resource import DEPLOYMENT, LEASE, NAMESPACE, NODE, POD, REQUEST, ROLE, RUN, Resource
 from netcadence.kube.wire import CLUSTERLOADER
-from netcadence.traffic_path import TrafficPath
+from netcadence.scenario import Scenario
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ORCHESTRATOR, WORKER = "netcadence-orchestrator", "netcadence-worker"
@@ -131,7 +131,8 @@ def test_the_account_may_drive_clusterloaders_workers_once_that_was_granted(
     installed, orchestrator, manifests_applied
 ):
     _, admin, namespace = installed
-    over_it = needed(CLUSTERLOADER, namespace, TrafficPath.POD_IP)
+    plain = Scenario.model_validate({"name": "x", "title": "A test", "protocol": "TCP", "tool": "iperf"})
+    over_it = needed(CLUSTERLOADER, namespace, plain)
     with pytest.raises(PermissionMissingError, match=r"-k deployments/clusterloader\)"):
         require(orchestrator, "netperf", over_it, apply=APPLY_UPSTREAM)
     manifests_applied(admin, CHECKOUT / "deployments" / "clusterloader")
