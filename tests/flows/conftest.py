@@ -93,10 +93,13 @@ def prefect(home):
 
     api = os.environ["PREFECT_API_URL"]
     subprocess.run([sys.executable, "-c", START_SERVER], check=True)
-    server.wait(api, home)
-    with temporary_settings({PREFECT_API_URL: api, PREFECT_LOGGING_TO_API_ENABLED: False}):
-        yield api
-    assert server.stop(home)
+    try:
+        server.wait(api, home)
+        with temporary_settings({PREFECT_API_URL: api, PREFECT_LOGGING_TO_API_ENABLED: False}):
+            yield api
+    finally:  # also one that did not answer in time
+        stopped = server.stop(home)
+    assert stopped
 
 
 @pytest.fixture(scope="session")
