@@ -192,6 +192,14 @@ def test_strictly_a_recommended_check_that_fails_is_exit_code_1(prefect, cluster
 
 
 @pytest.fixture
+def sensitive():
+    """Let SIGINT raise, also where this process was started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def interrupted(prefect, cluster, write_profile, in_traffic, home):
     """The rows of an acceptance that Ctrl-C met in the traffic of its first measurement."""
     del prefect
@@ -208,6 +216,7 @@ def interrupted(prefect, cluster, write_profile, in_traffic, home):
     return Lake(home.lake).acceptances().query("acceptance_id == 'cut-short'")
 
 
+@pytest.mark.usefixtures("sensitive")
 def test_ctrl_c_stores_what_there_is_and_cleans_up(interrupted, access, home):
     rows = interrupted.sort_values("position").to_dict("records")
     assert [(row["check"], row["verdict"]) for row in rows] == [("long", "INVALID"), ("never", "INVALID")]

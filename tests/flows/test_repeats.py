@@ -45,7 +45,8 @@ def test_a_threshold_amid_what_is_measured_is_decided_by_all_of_the_interval_or_
     if interval.low < finding.threshold <= interval.high:
         assert (again.judgement.verdict, interval.repeats) == (Verdict.INCONCLUSIVE, REPEATS["most"])
         assert state.name == "Inconclusive"
-    else:
-        assert again.judgement.verdict is (
-            Verdict.PASS if interval.low >= finding.threshold else Verdict.FAIL
-        )
+    elif interval.low >= finding.threshold:
+        assert again.judgement.verdict is Verdict.PASS
+    else:  # a miss of pairs that processors held up is not the network's
+        doubted = "held up by processors" in finding.detail
+        assert again.judgement.verdict is (Verdict.INCONCLUSIVE if doubted else Verdict.FAIL)
