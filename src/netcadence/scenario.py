@@ -378,6 +378,10 @@ class Scenario(_Strict):
         """
         budget.require_within(self.name, self.traffic_of(schedule or self.schedule), self.limits)
 
+    def __str__(self) -> str:
+        """Return its name, by which it goes also where it is handed over whole."""
+        return self.name
+
     @property
     def config(self) -> str:
         """The whole scenario as JSON, defaults included, always in the same spelling."""

@@ -337,3 +337,7 @@ def test_what_does_not_fit_a_change_is_refused(write, wrong, complaint):
 def test_a_change_is_for_the_tool_that_sees_it(write):
     with pytest.raises(InvalidInputError, match=r"tool: 'iperf': does not fit change service; .*: probe"):
         scenario.load(write(MINIMAL + "change: service\n"))
+
+
+def test_a_scenario_goes_by_its_name_wherever_it_is_put_into_words():
+    assert f"{scenario.find('tcp-1:1')} on lab" == "tcp-1:1 on lab"
