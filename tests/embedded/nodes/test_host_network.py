@@ -88,9 +88,16 @@ def test_services_lead_to_pods_on_the_nodes_network_and_are_reached_from_there(c
 def test_the_scheduler_gives_a_port_of_a_node_to_one_pod(cluster, start_pod, until):
     count = cluster.settings.nodes
     pods = [start_pod(code=SERVER, container=serving(7002), hostNetwork=True) for _ in range(count + 1)]
-    until(lambda: sum(pod.ready for pod in pods) == count)
-    (waiting,) = (pod for pod in pods if not pod.ready)
-    conditions = {each.type: each for each in waiting.read().status.conditions}
-    assert "didn't have free ports" in conditions["PodScheduled"].message
-    next(pod for pod in pods if pod.ready).delete()
-    until(lambda: waiting.ready)
+
+    def unscheduled():
+        return [pod for pod in pods if not pod.read().spec.node_name]
+
+    def told():
+        (waiting,) = found if len(found := unscheduled()) == 1 else (None,)
+        conditions = (waiting and waiting.read().status.conditions) or ()
+        return next(((waiting, each) for each in conditions if each.type == "PodScheduled"), None)
+
+    waiting, condition = until(told)
+    assert "didn't have free ports" in condition.message
+    next(pod for pod in pods if pod is not waiting).delete()
+    until(lambda: waiting.read().spec.node_name)
