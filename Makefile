@@ -35,7 +35,10 @@ image: setup  ## Build the worker's image, IMAGE=name:tag, with docker, podman o
 
 .PHONY: test
 test: lint  ## Run every check and test
-	@$(BIN)/pytest -m "not alone" --numprocesses=$(TEST_PROCESSES)
+	@$(BIN)/pytest -m "not alone" --numprocesses=$(TEST_PROCESSES) || { \
+		test $$? -eq 1 || exit; \
+		echo "Failed beside others; once more without any: a machine too busy for a start on time passes now, a fault fails again"; \
+		$(BIN)/pytest -m "not alone" --last-failed --last-failed-no-failures=none; }
 	@$(BIN)/pytest -m alone
 
 .PHONY: test-cluster

@@ -103,6 +103,7 @@ def measured(access, pods, until):
 @pytest.mark.parametrize("protocol", ["TCP", "UDP", "HTTP"])
 def test_one_update_brings_all_figures_one_test_after_another_on_the_same_pods(access, measured, protocol):
     status = measured(protocol)["status"]
+    assert "error" not in status, status["error"]
     assert set(status) == {"metrics", "workerDelay"}
     assert len(status["metrics"]) == len(POSITIONS[protocol])
     assert access.get(UPSTREAM_REQUEST, "network-test-0", NETPERF)["metadata"]["generation"] <= 2
