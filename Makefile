@@ -48,8 +48,8 @@ test-cluster: setup  ## Test on the cluster that KUBECONFIG names: make test-clu
 	@NETCADENCE_TEST_IMAGE="$(IMAGE)" $(BIN)/pytest tests/cluster
 
 .PHONY: test-image
-test-image: setup  ## Build the image without a registry and test it (root, buildah, debootstrap, runc)
-	@$(BIN)/pytest tests/image
+test-image: setup  ## Build the image without a registry and test it, or test IMAGE=name:tag (root, buildah, debootstrap, runc)
+	@NETCADENCE_TEST_IMAGE="$(IMAGE)" $(BIN)/pytest tests/image
 
 .PHONY: lint
 lint: setup  ## Check format, rules, types, layers and the Containerfile

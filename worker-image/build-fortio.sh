@@ -3,6 +3,7 @@
 set -eu
 [ -n "${FORTIO_VERSION:-}" ] || exit 0
 [ -n "${GOPROXY:-}" ] || unset GOPROXY
+export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -qq --yes --no-install-recommends ca-certificates golang-go
 mkdir -p "$1"

@@ -36,4 +36,6 @@ find "$root/usr/share/doc" -type f ! -name copyright -delete
 for unused in bug doc-base info lintian locale man menu; do
     rm -rf "$root/usr/share/$unused"
 done
+# Character sets of iconv, which nothing here calls: Python brings its own.
+rm -rf "$root"/usr/lib/*/gconv
 rm -rf "$state" "$archives" /var/lib/apt/lists/*

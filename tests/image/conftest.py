@@ -1,6 +1,7 @@
 """The image, built here by buildah on a base that debootstrap makes: no registry is asked for anything.
 
 They take a minute, and some more where there is no base yet; where there is no builder they are skipped.
+`make test-image IMAGE=…` tests one that is there instead, as it is.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from pathlib import Path
 import pytest
 
 from flows.environment import CHECKOUT
+from netcadence_worker.contract import Tool
 
 LAUNCH = Path(__file__).with_name("launch.py")
 BASE, IMAGE = "localhost/netcadence-test-base:13", "localhost/netcadence-worker:test"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netcadence" / "image-tests"
 NEEDED = ("buildah", "debootstrap", "runc")
+#: What to test instead of building: an image that buildah finds, by name or as docker-daemon:NAME:TAG.
+GIVEN = os.environ.get("NETCADENCE_TEST_IMAGE", "")
 
 
 def why_not():
@@ -39,9 +43,12 @@ def run(*words, **more):
 
 @pytest.fixture(scope="session")
 def storage():
-    """Point buildah to a storage of these tests' own."""
+    """Point buildah to a storage of these tests' own, or leave it where the image is that was named."""
     if reason := why_not():
         pytest.skip(reason)
+    if GIVEN:
+        yield
+        return
     CACHE.mkdir(parents=True, exist_ok=True)
     settings = CACHE / "storage.conf"
     settings.write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{CACHE}/graph"\nrunroot = "{CACHE}/run"\n')
@@ -70,21 +77,44 @@ def base(storage, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def image(base, tmp_path_factory):
-    """Return a directory with the image's `root` and `config.json`."""
-    directory = tmp_path_factory.mktemp("image")
+def name(storage, request):
+    """Return the image's name."""
+    del storage
+    if GIVEN:
+        yield GIVEN
+        return
+    base = request.getfixturevalue("base")
     script = CHECKOUT / "worker-image" / "build-image.sh"
     environment = os.environ | {"BUILDER": "buildah", "PYTHON": sys.executable}
     # Without fortio: what builds it takes longer to fetch than all of the rest to build.
     options = ("--build-arg", f"BASE={base}", "--build-arg", "FORTIO_VERSION=")
     run("sh", str(script), IMAGE, *options, env=environment)
-    inspected = json.loads(run("buildah", "inspect", "--type", "image", IMAGE))
-    (directory / "config.json").write_text(json.dumps(inspected["OCIv1"]["config"]))
-    container = run("buildah", "from", IMAGE)
-    (directory / "root").symlink_to(run("buildah", "mount", container))
-    yield directory
-    run("buildah", "rm", container)
+    yield IMAGE
     run("buildah", "rmi", IMAGE)
+
+
+@pytest.fixture(scope="session")
+def image(name, tmp_path_factory):
+    """Return a directory with the image's `root` and `config.json`."""
+    directory = tmp_path_factory.mktemp("image")
+    container = run("buildah", "from", "--pull-never", name)
+    try:
+        inspected = json.loads(run("buildah", "inspect", container))
+        (directory / "config.json").write_text(json.dumps(inspected["OCIv1"]["config"]))
+        if not GIVEN and (fortio := shutil.which("fortio")):
+            # This machine's, which is built likewise, in the place of the image's own.
+            run("buildah", "copy", container, fortio, "/usr/local/bin/fortio")
+        (directory / "root").symlink_to(run("buildah", "mount", container))
+        yield directory
+    finally:
+        run("buildah", "rm", container)
+
+
+@pytest.fixture(scope="session")
+def tools(image):
+    """Return the names of the tools that are in it; fortio is where the machine has it."""
+    places = ("usr/bin", "usr/local/bin")
+    return {each for each in Tool if any((image / "root" / place / each).exists() for place in places)}
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from netcadence_worker.contract import HEALTH_PORT
 #: Whichever test comes first waits for the image.
 pytestmark = pytest.mark.timeout(900)
 DEADLINE_S = 30
+FORTIO_VERSION = (CHECKOUT / "worker-image/src/netcadence_worker/fortio.version").read_text().strip()
 LOOK = """
 import json, os
 status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
@@ -47,6 +48,13 @@ print(json.dumps({"uid": os.getuid(), "gid": os.getgid(), "status": {k: v.strip(
 """
 
 
+def require(tool, tools):
+    if tool not in tools:
+        pytest.skip(
+            f"{tool} is not in the image, for it is not on the PATH; where Go is, make setup builds it"
+        )
+
+
 def said(launcher, *arguments):
     done = subprocess.run([*launcher, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -59,9 +67,11 @@ def said(launcher, *arguments):
         ("iperf", "-v", "iperf version 2.2.1"),
         ("iperf3", "--version", "iperf 3.18"),
         ("siege", "-V", "SIEGE 4.1.6"),
+        ("fortio", "version", FORTIO_VERSION.removeprefix("v")),
     ],
 )
-def test_each_tool_tells_the_version_that_is_pinned(launcher, tool, option, words):
+def test_each_tool_tells_the_version_that_is_pinned(launcher, tools, tool, option, words):
+    require(tool, tools)
     assert words in said(launcher, tool, option)
 
 
@@ -82,12 +92,17 @@ def test_there_is_no_shell_no_package_manager_and_no_file_that_gives_rights(imag
     assert not [path for path in files if path.stat().st_mode & 0o6000]
 
 
-def test_what_it_is_made_of_can_be_listed(image):
+def test_what_it_is_made_of_can_be_listed(image, tools):
     root = (image / "root").resolve()
     database = (root / "var/lib/dpkg/status").read_text()
     assert all(f"Package: {name}\n" in database for name in ("iperf", "iperf3", "siege", "libssl3t64"))
     python = root / "usr/local/lib/python3.13/dist-packages"
     assert len(list(python.glob("pydantic_core-*.dist-info/METADATA"))) == 1
+    if "fortio" in tools:  # Go's programs say what is in them
+        assert (
+            f"mod\tfortio.org/fortio\t{FORTIO_VERSION}\t".encode()
+            in (root / "usr/local/bin/fortio").read_bytes()
+        )
     labels = json.loads((image / "config.json").read_text())["Labels"]
     assert labels["org.opencontainers.image.version"]
     assert labels["org.opencontainers.image.revision"]
@@ -127,22 +142,36 @@ def answer(url, process):
         time.sleep(0.05)
 
 
-@pytest.fixture
-def access(launcher, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def access(launcher, tmp_path_factory):
     """Access to an embedded cluster whose pods run the image."""
-    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     settings = Settings(name="image", images={"netcadence-worker": Image(argv=launcher)})
-    with Cluster.up(settings) as cluster:
-        access = Access.connect(kubeconfig=cluster.kubeconfig)
-        install(access, "benchmarks", CHECKOUT / "deployments" / "kubernetes")
-        yield access
-        access.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ROOT_VARIABLE, str(tmp_path_factory.mktemp("clusters")))
+        with Cluster.up(settings) as cluster:
+            access = Access.connect(kubeconfig=cluster.kubeconfig)
+            install(access, "benchmarks", CHECKOUT / "deployments" / "kubernetes")
+            yield access
+            access.close()
 
 
-@pytest.mark.parametrize(("protocol", "tool"), [("TCP", "iperf"), ("HTTP", "siege")])
-def test_two_pods_of_the_image_measure_each_other(access, protocol, tool):
+@pytest.mark.parametrize(
+    ("protocol", "tool"),
+    [
+        ("TCP", "iperf"),
+        ("UDP", "iperf"),
+        ("TCP", "iperf3"),
+        ("HTTP", "siege"),
+        ("HTTP", "fortio"),
+        ("GRPC", "fortio"),
+    ],
+)
+def test_two_pods_of_the_image_measure_each_other(access, tools, protocol, tool):
+    require(tool, tools)
     wanted = {"name": "image", "title": "A test", "protocol": protocol, "tool": tool, "duration_s": 1}
-    run = Run(access, "benchmarks", f"run-{tool}", Scenario.model_validate(wanted))
+    if protocol == "UDP":
+        wanted["options"] = {"iperf": {"bandwidth": 1_000_000}}
+    run = Run(access, "benchmarks", f"run-{tool}-{protocol.lower()}", Scenario.model_validate(wanted))
     owner = dispatch.create_run(run)
     try:
         deploy(run, replicas=2, template=WorkerTemplate(tools=(tool,)), owner=owner)
