@@ -19,6 +19,10 @@ class LakeUnavailableError(LakeError, TransientError):
     """The storage did not answer, or not now."""
 
 
+class LakeChangedError(LakeUnavailableError):
+    """A file that was there a moment ago is gone: housekeeping has put it into another; look again."""
+
+
 class LakeRefusedError(LakeError, PermanentError):
     """The storage said no: full, not permitted, not there."""
 

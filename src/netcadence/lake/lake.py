@@ -17,6 +17,7 @@ from netcadence.errors import InvalidInputError
 from netcadence.foreign import ForeignRun
 from netcadence.lake import tables
 from netcadence.lake.layout import Place
+from netcadence.lake.snapshot import names_of, take, unchanged
 from netcadence.lake.storage import Storage
 from netcadence.record import Judgement, RunFacts, RunRecord
 from netcadence_worker.contract import RunID
@@ -24,7 +25,14 @@ from netcadence_worker.contract import RunID
 if TYPE_CHECKING:
     import pandas as pd
 
+    from netcadence.lake.compaction import Compaction
+    from netcadence.lake.series import Series, SeriesKey
+    from netcadence.statistics import Statistic
+    from netcadence_worker.contract import Role
+
 _RUN_ID: Final[TypeAdapter[str]] = TypeAdapter(RunID)
+#: A run that began so long ago is over, and nobody tries again to store it.
+SETTLED: Final = timedelta(days=2)
 
 
 class Wanted(TypedDict, total=False):
@@ -95,12 +103,29 @@ class Lake:
 
     def _require_new(self, table: str, name: str, what: str) -> None:
         _check_id(name, what)
-        places = (Place.of(path) for path in self._storage.files(table))
-        if any(place and place.name == name for place in places):
+        if unchanged(lambda: name in self._names(table)):
             raise InvalidInputError(
                 f"{what} id {name!r} is that of {_one(what)} in the lake {self.url}; "
                 f"allowed: one that no {what} has had"
             )
+
+    def _names(self, table: str) -> set[str]:
+        """Return what a table's files are named after, of all clusters."""
+        parts = take(self._storage, table).parts
+        return set().union(*(names_of(self._storage, part.place) for part in parts))
+
+    def _holds(self, place: Place) -> bool:
+        """Tell whether a run is in its own file, or in its month's."""
+        if self._storage.exists(place.path):
+            return True
+        month = Place(place.table, place.cluster, place.month, "")
+        return unchanged(
+            lambda: any(
+                other.count is not None and place.name in names_of(self._storage, other)
+                for path in self._storage.files(month.folder)
+                if (other := Place.of(path))
+            )
+        )
 
     def write(self, record: RunRecord) -> WrittenRun:
         """Keep a run's results, intervals and raw tool output.
@@ -133,11 +158,11 @@ class Lake:
         _check(run)
         contents = tables.foreign(run)
         day = run.started_at.astimezone(UTC).date()
-        paths = {table: Place(table, run.cluster, day, run.run_id).path for table in contents}
-        missing = [table for table, path in paths.items() if not self._storage.exists(path)]
+        places = {table: Place(table, run.cluster, day, run.run_id) for table in contents}
+        missing = [table for table, place in places.items() if not self._holds(place)]
         for table in missing:
-            self._put(paths[table], contents[table])
-        urls = {table: self._storage.url_of(path) for table, path in paths.items()}
+            self._put(places[table].path, contents[table])
+        urls = {table: self._storage.url_of(place.path) for table, place in places.items()}
         return WrittenRun(run.run_id, urls, is_new=bool(missing))
 
     def keep_acceptance(self, done: Acceptance) -> WrittenRun:
@@ -186,10 +211,50 @@ class Lake:
         """Return one row a tool, with what it printed."""
         return self._frame("raw", wanted)
 
+    def series_keys(self, **wanted: Unpack[Wanted]) -> tuple[SeriesKey, ...]:
+        """Return which series there are."""
+        from netcadence.lake import series  # noqa: PLC0415 - it loads pandas, a writer need not
+        from netcadence.lake.reading import Selection  # noqa: PLC0415 - likewise
+
+        return series.keys(self._storage, Selection(**wanted))
+
+    def series(
+        self,
+        key: SeriesKey,
+        statistic: Statistic,
+        *,
+        node: str = "",
+        part: Role | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Series:
+        """Return a series over time, one point a run (`netcadence.lake.series`)."""
+        from netcadence.lake import series  # noqa: PLC0415 - it loads pandas, a writer need not
+
+        return series.series(self._storage, key, statistic, node=node, part=part, since=since, until=until)
+
+    def compact(
+        self, *, now: datetime | None = None, older_than: timedelta = SETTLED, keep_replaced_s: float = 0
+    ) -> Compaction:
+        """Put the small files of each month, cluster and table together into one.
+
+        Args:
+            now: The present instant, by default the clock's.
+            older_than: How old a run has to be; a younger one may still be stored a second time.
+            keep_replaced_s: How long a file stays beside the one that replaces it.
+
+        Raises:
+            LakeError: The storage refused or did not answer. What was done until then holds.
+        """
+        from netcadence.lake.compaction import compact  # noqa: PLC0415 - it loads pandas, a writer need not
+
+        until = ((now or datetime.now(UTC)).astimezone(UTC) - older_than).date()
+        return compact(self._storage, until=until, keep_replaced_s=keep_replaced_s)
+
     def _keep(self, facts: RunFacts, contents: Mapping[str, pa.Table]) -> WrittenRun:
         day = self._day(facts)
         paths = {table: Place(table, facts.cluster, day, facts.run_id).path for table in (*contents, "runs")}
-        concluded = self._storage.exists(paths["runs"])
+        concluded = self._holds(Place("runs", facts.cluster, day, facts.run_id))
         changed = [
             table for table, rows in contents.items() if not concluded and self._put(paths[table], rows)
         ]

@@ -5,24 +5,25 @@ from __future__ import annotations
 import functools
 import logging
 import operator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from netcadence.errors import InvalidInputError
-from netcadence.lake.errors import LakeUnavailableError
-from netcadence.lake.layout import Place, cluster_folder
-from netcadence.lake.schemas import READ_SCHEMAS, table_of
+from netcadence.lake.errors import LakeChangedError
+from netcadence.lake.layout import Place
+from netcadence.lake.schemas import READ_SCHEMAS, name_column, table_of
+from netcadence.lake.snapshot import READERS, Part, Snapshot, names_of, take, unchanged
 from netcadence.lake.storage import Storage
 
 _log = logging.getLogger(__name__)
-
-#: Files read side by side; an object store answers each only after tens of milliseconds.
-_READERS: Final = 8
+_LAYOUT: Final = "<table>/cluster=.../date=.../<run id>.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,10 @@ class Selection:
         """
         if self.cluster is not None and place.cluster != self.cluster:
             return False
-        if self.since is not None and place.day < (self.since.astimezone(UTC) - timedelta(days=1)).date():
-            return False
+        if self.since is not None:
+            earliest = (self.since.astimezone(UTC) - timedelta(days=1)).date()
+            if place.last_day < earliest:
+                return False
         return self.until is None or place.day <= self.until.astimezone(UTC).date()
 
     @property
@@ -94,51 +97,102 @@ def read(storage: Storage, table: str, selection: Selection) -> Reading:
     Raises:
         LakeError: The storage did not answer. A file that did, and is none of the lake's, is left out.
     """
-    folder = table if selection.cluster is None else cluster_folder(table, selection.cluster)
-    places = {path: Place.of(path) for path in storage.files(folder)}
-    with ThreadPoolExecutor(_READERS) as pool:
-        parts = list(
-            pool.map(
-                lambda path: _read_file(storage, path, places[path], selection), _wanted(places, selection)
-            )
-        )
-    left_out = tuple(part for part in parts if isinstance(part, LeftOut))
-    for part in left_out:
-        _log.warning("left out %s: %s", storage.url_of(part.path), part.reason)
-    schema = READ_SCHEMAS[table]
-    rows = pa.concat_tables([schema.empty_table(), *(part for part in parts if isinstance(part, pa.Table))])
-    return Reading(rows.sort_by([("started_at", "ascending"), ("run_id", "ascending")]), left_out)
+    columns = [name for name in READ_SCHEMAS[table].names if name != "date"]
+    reading = unchanged(lambda: _read(storage, table, selection, columns, selection.condition))
+    place = READ_SCHEMAS[table].get_field_index("date")
+    rows = reading.rows.add_column(place, READ_SCHEMAS[table].field("date"), day_of(reading.rows))
+    return Reading(rows.sort_by([("started_at", "ascending"), ("run_id", "ascending")]), reading.left_out)
 
 
-def _wanted(places: dict[str, Place | None], selection: Selection) -> list[str]:
-    """Choose by their paths which files to open; a stranger is opened to be named."""
-    paths = [path for path, place in places.items() if place is None or selection.may_hold(place)]
-    named = [path for path in paths if (place := places[path]) and place.name == selection.run_id]
-    return named or paths
+def read_columns(
+    storage: Storage, table: str, selection: Selection, columns: Sequence[str], condition: ds.Expression
+) -> Reading:
+    """Read some columns of the wanted rows that meet a condition besides, in no order.
+
+    Raises:
+        LakeError: The storage did not answer. A file that did, and is none of the lake's, is left out.
+    """
+    wanted = selection.condition & condition
+    return unchanged(lambda: _read(storage, table, selection, columns, wanted))
 
 
-def _read_file(storage: Storage, path: str, place: Place | None, selection: Selection) -> pa.Table | LeftOut:
-    if place is None:
-        return LeftOut(path, "not in the lake's layout <table>/cluster=.../date=.../<run id>.parquet")
-    partition = (ds.field("cluster") == place.cluster) & (ds.field("date") == place.day.isoformat())
+def day_of(rows: pa.Table) -> pa.ChunkedArray:
+    """Return the column `date`: the day of the run's start in UTC, as text."""
+    return pc.cast(pc.cast(rows.column("started_at"), pa.date32()), pa.string())
+
+
+def read_part(
+    storage: Storage, part: Part, condition: ds.Expression, columns: Sequence[str] | None = None
+) -> pa.Table | LeftOut:
+    """Read the rows of a file that count and meet a condition, or tell why it cannot be read.
+
+    Raises:
+        LakeError: The storage did not answer.
+        LakeChangedError: The file has vanished.
+    """
+    place = part.place
     try:
-        fragment = ds.ParquetFileFormat().make_fragment(
-            storage.absolute(path), storage.filesystem, partition_expression=partition
-        )
+        fragment = fragment_of(storage, place)
         if table_of(fragment.physical_schema) != place.table:
-            return LeftOut(path, f"not a file of the table {place.table}")
+            return LeftOut(place.path, f"not a file of the table {place.table}")
+        wanted = condition_of(part, condition)
         return fragment.to_table(
-            schema=READ_SCHEMAS[place.table], filter=selection.condition, use_threads=False
+            schema=READ_SCHEMAS[place.table],
+            columns=list(columns) if columns else None,
+            filter=wanted,
+            use_threads=False,
         )
     except (pa.ArrowException, OSError) as error:
-        return _diagnosed(storage, path, error)
+        return diagnosed(storage, place.path, error)
 
 
-def _diagnosed(storage: Storage, path: str, error: Exception) -> LeftOut:
-    """Tell a broken file from a storage that does not answer: only the former can be read byte by byte."""
+def condition_of(part: Part, condition: ds.Expression) -> ds.Expression:
+    """Narrow a condition down to the runs that are read from this file."""
+    if not part.elsewhere:
+        return condition
+    return condition & ~ds.field(name_column(part.place.table)).isin(sorted(part.elsewhere))
+
+
+def fragment_of(storage: Storage, place: Place) -> ds.ParquetFileFragment:
+    """Return a file of the lake as something that knows of which cluster it is."""
+    return ds.ParquetFileFormat().make_fragment(
+        storage.absolute(place.path),
+        storage.filesystem,
+        partition_expression=ds.field("cluster") == place.cluster,
+    )
+
+
+def diagnosed(storage: Storage, path: str, error: Exception) -> LeftOut:
+    """Tell a broken file from a storage that does not answer: only the former can be read byte by byte.
+
+    Raises:
+        LakeError: The storage did not answer.
+        LakeChangedError: The file has vanished.
+    """
     if not storage.exists(path):
-        raise LakeUnavailableError(
-            f"{storage.url_of(path)} vanished while it was read; read again"
-        ) from error
+        raise LakeChangedError(f"{storage.url_of(path)} vanished while it was read; read again") from error
     storage.read(path)
     return LeftOut(path, f"not readable as Parquet: {str(error).splitlines()[0]}")
+
+
+def _read(
+    storage: Storage, table: str, selection: Selection, columns: Sequence[str], condition: ds.Expression
+) -> Reading:
+    snapshot = take(storage, table, selection.cluster, selection.may_hold)
+    chosen = _holding(storage, snapshot, selection.run_id)
+    with ThreadPoolExecutor(READERS) as pool:
+        read_one = functools.partial(read_part, storage, condition=condition, columns=columns)
+        parts = list(pool.map(read_one, chosen))
+    left_out = [LeftOut(path, f"not in the lake's layout {_LAYOUT}") for path in snapshot.strangers]
+    left_out += [part for part in parts if isinstance(part, LeftOut)]
+    for each in left_out:
+        _log.warning("left out %s: %s", storage.url_of(each.path), each.reason)
+    empty = pa.schema([READ_SCHEMAS[table].field(name) for name in columns]).empty_table()
+    rows = pa.concat_tables([empty, *(part for part in parts if isinstance(part, pa.Table))])
+    return Reading(rows, tuple(left_out))
+
+
+def _holding(storage: Storage, snapshot: Snapshot, run_id: str | None) -> Sequence[Part]:
+    """Choose the files that hold a run; all of them where they are not named for runs."""
+    named = [part for part in snapshot.parts if run_id in names_of(storage, part.place)] if run_id else []
+    return named or snapshot.parts

@@ -238,6 +238,17 @@ READ_SCHEMAS: Final[dict[str, pa.Schema]] = {
 }
 
 
+def version_of(schema: pa.Schema) -> int:
+    """Return the schema version that wrote a file of the lake; what does not tell is of the first."""
+    told = (schema.metadata or {}).get(VERSION_KEY, b"1")
+    return int(told) if told.isdigit() else 1
+
+
+def name_column(table: str) -> str:
+    """Return the column after which a table's files are named."""
+    return "acceptance_id" if table == "acceptances" else "run_id"
+
+
 def table_of(schema: pa.Schema) -> str | None:
     """Return which of the lake's tables a file of this schema belongs to; None for a foreign file."""
     name = (schema.metadata or {}).get(TABLE_KEY, b"").decode("utf-8", "replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -57,6 +58,10 @@ class Storage:
         ):
             return stream.read_buffer()
 
+    def opened(self, path: str) -> pa.NativeFile:
+        """Return a file to read from here and there; raises what the file system does."""
+        return self._filesystem.open_input_file(self.absolute(path))
+
     def files(self, folder: str) -> list[str]:
         """Return all files below a folder, sorted, but for unfinished ones (`.` or `_` begins their name)."""
         with storage_errors(f"could not list {self.url_of(folder)}"):
@@ -65,6 +70,22 @@ class Storage:
             )
         paths = (info.path[len(self._root) :].lstrip("/") for info in infos if info.type is fs.FileType.File)
         return sorted(path for path in paths if not any(part[0] in "._" for part in path.split("/")))
+
+    def age_s(self, path: str) -> float | None:
+        """Return how long ago a file was written; None where there is none."""
+        info = self._info(path)
+        return None if info.type is not fs.FileType.File else time.time() - info.mtime.timestamp()
+
+    def delete(self, path: str) -> None:
+        """Remove a file, and on a disk its folder once that is empty; what is gone already is no error."""
+        with storage_errors(f"could not remove {self.url_of(path)}"):
+            try:
+                self._filesystem.delete_file(self.absolute(path))
+            except FileNotFoundError:
+                return
+            if self._filesystem.type_name == "local":
+                with suppress(OSError):  # it holds something again, or another has removed it
+                    Path(self.absolute(path)).parent.rmdir()
 
     def write(self, path: str, data: pa.Buffer) -> None:
         """Write a file so that a reader sees all of it or nothing, whatever happens meanwhile."""
@@ -93,9 +114,13 @@ class Storage:
     def _write_and_rename(self, path: str, data: pa.Buffer) -> None:
         folder, name = path.rsplit("/", 1)
         temporary = f"{folder}/.{name}.{uuid.uuid4().hex}"
-        self._filesystem.create_dir(folder, recursive=True)
         try:
-            self._write(temporary, data)
+            self._filesystem.create_dir(folder, recursive=True)
+            try:
+                self._write(temporary, data)
+            except FileNotFoundError:  # housekeeping has just removed the folder, which was empty
+                self._filesystem.create_dir(folder, recursive=True)
+                self._write(temporary, data)
             if self._filesystem.type_name == "local":
                 _flush_to_disk(temporary)
             self._filesystem.move(temporary, path)
