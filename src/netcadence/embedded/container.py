@@ -23,6 +23,7 @@ from netcadence.embedded.images import (
 )
 from netcadence.embedded.log import tail_text
 from netcadence.embedded.network import Network
+from netcadence.embedded.place import Place
 from netcadence.embedded.probes import Probe, ask, verdicts
 from netcadence.embedded.processes import Process, ProcessIdentity
 
@@ -57,7 +58,7 @@ class ContainerHost:
     """What a container needs of its pod and node.
 
     Attributes:
-        enter: Arguments in front of a command line that bring it into the pod's network.
+        place: What its process is started into.
         changed: To be called whenever the container's status has changed.
         report: Records an event about the pod.
     """
@@ -65,7 +66,7 @@ class ContainerHost:
     images: Mapping[str, Image]
     network: Network
     surroundings: Surroundings
-    enter: tuple[str, ...]
+    place: Place
     restart_backoff_s: float
     changed: Callable[[], None]
     report: Report
@@ -176,7 +177,7 @@ class Container:
         try:
             process = self._process = Process.start(
                 argv,
-                enter=self._host.enter,
+                place=self._host.place,
                 environment=variables,
                 directory=directory,
                 log=self.log_path(self.restart_count),

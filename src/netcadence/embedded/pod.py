@@ -7,7 +7,7 @@ import contextlib
 import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from netcadence.embedded.environment import Surroundings
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.events import EventKind, EventRecorder
 from netcadence.embedded.network import Attachment, Network
+from netcadence.embedded.place import Place
 from netcadence.embedded.pod_status import pod_status, rejected_status
 from netcadence.embedded.policy.enforcer import PolicyEnforcer
 from netcadence.embedded.processes import carries, is_in_namespace, sweep
@@ -211,17 +212,15 @@ class Pod:
             images=services.settings.images,
             network=services.network,
             surroundings=surroundings,
-            enter=self._enter(attachment),
+            place=self._place(attachment),
             restart_backoff_s=services.settings.restart_backoff_s,
             changed=self._changed.set,
             report=self._report,
         )
 
-    def _enter(self, attachment: Attachment) -> tuple[str, ...]:
+    def _place(self, attachment: Attachment) -> Place:
         resolver = self._services.resolver
-        if resolver is None:
-            return attachment.enter
-        return resolver.enter(self._pod, attachment.enter, self._directory)
+        return replace(attachment.place, mounts=resolver.mounts(self._pod) if resolver else None)
 
     def _end_processes(self, attachment: Attachment) -> None:
         """End what the containers have left behind."""

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from netcadence.embedded.place import Place
+
 #: The variable that marks all processes of a container; its value is `<pod uid>/<container>`.
 MARK: Final = "NETCADENCE_CONTAINER"
 
@@ -72,7 +74,7 @@ class Process:
         cls,
         argv: Sequence[str],
         *,
-        enter: Sequence[str],
+        place: Place,
         environment: Mapping[str, str],
         directory: Path,
         log: Path,
@@ -87,7 +89,7 @@ class Process:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             popen = subprocess.Popen(
-                [*enter, "setpriv", "--pdeathsig", "KILL", "--", *argv],
+                place.command(["setpriv", "--pdeathsig", "KILL", "--", *argv], directory),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

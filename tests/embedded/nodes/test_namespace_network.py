@@ -51,7 +51,8 @@ def available_congestion_controls():
 
 
 def inside(attachment, *argv):
-    return subprocess.run([*attachment.enter, *argv], capture_output=True, text=True, check=False, timeout=20)
+    command = attachment.place.command(argv)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
 
 
 def send(source, target, size):
@@ -66,7 +67,7 @@ def send(source, target, size):
         "print(total, flush=True)\n"
     )
     with subprocess.Popen(
-        [*target.enter, "python3", "-c", listen], stdout=subprocess.PIPE, text=True
+        target.place.command(["python3", "-c", listen]), stdout=subprocess.PIPE, text=True
     ) as receiver:
         assert receiver.stdout.readline() == "listening\n"
         began = time.monotonic()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netcadence.embedded.dns.records import ZONE
+from netcadence.embedded.place import Place
 
 _RESOLV_CONF: Final = Path("/etc/resolv.conf")
 _CLONE_NEWNS: Final = 0x00020000
@@ -67,22 +67,15 @@ class Resolver:
         self._directory = directory
         self._servers = servers
         self._open: dict[str, int] = {}
-        self._env = shutil.which("env") or "env"  # a container's own PATH need not lead there
 
-    def enter(self, pod: Mapping[str, Any], enter: tuple[str, ...], directory: Path) -> tuple[str, ...]:
-        """Return the arguments that bring a pod's command line into its network and its mounts.
-
-        Args:
-            enter: Those that bring it into its network: `nsenter` and its options, closed by `--`.
-            directory: Where it is to run, which the way into other mounts forgets.
+    def mounts(self, pod: Mapping[str, Any]) -> Path | None:
+        """Return the mount namespace of a pod; None where it sees the machine's own resolv.conf.
 
         Raises:
             OSError: The system refused.
         """
         content = resolv_conf(pod, self._servers)
-        if content is None:
-            return enter
-        return (*enter[:-1], f"--mount={self._namespace(content)}", "--", self._env, "-C", str(directory))
+        return None if content is None else self._namespace(content)
 
     def try_out(self) -> None:
         """Make sure that all this works here.
@@ -91,8 +84,8 @@ class Resolver:
             OSError: It does not.
         """
         pod = {"metadata": {"namespace": "default"}, "spec": {}}
-        argv = self.enter(pod, ("nsenter", "--"), Path("/"))
-        done = subprocess.run([*argv, "true"], capture_output=True, text=True, check=False)
+        argv = Place(mounts=self.mounts(pod)).command(["true"])
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode:
             raise OSError(done.returncode, f"{' '.join(argv)}: {done.stderr.strip()}")
 

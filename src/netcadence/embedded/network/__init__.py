@@ -10,13 +10,14 @@ import os
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.network.addresses import Subnet
 from netcadence.embedded.network.forwards import Forward
+from netcadence.embedded.place import Place
 from netcadence.embedded.settings import NetworkChoice, NetworkKind
 
 #: What a network may offer beside joining pods: it serves Services, enforces NetworkPolicies, resolves names.
@@ -34,14 +35,14 @@ class Attachment:
         node: The node it is attached to.
         offset: Position of its address in the cluster's block; None where it has the node's own.
         ips: Its addresses, IPv4 first.
-        enter: Arguments in front of a command line that make it run there.
+        place: What its processes are started into.
         namespace: The file of its network namespace, if it has one of its own.
     """
 
     node: str
     offset: int | None
     ips: tuple[str, ...]
-    enter: tuple[str, ...] = ()
+    place: Place = field(default_factory=Place)
     namespace: Path | None = None
 
 

@@ -36,6 +36,7 @@ from netcadence.embedded.network.announcing import address_changes
 from netcadence.embedded.network.entry import inside
 from netcadence.embedded.network.forwards import Forward
 from netcadence.embedded.network.translation import Translation, refusal_of_translation
+from netcadence.embedded.place import Place
 from netcadence.embedded.settings import NetworkKind
 
 _NAMESPACES: Final = Path("/run/netns")
@@ -200,11 +201,11 @@ class NamespaceNetwork:
             await self._remove(name)
             self._offsets.give_back(offset)
             raise
-        return Attachment(node, offset, self._ips(offset), ("nsenter", f"--net={path}", "--"), path)
+        return Attachment(node, offset, self._ips(offset), Place(path), path)
 
     def attach_to_node(self, node: str) -> Attachment:
-        path = _NAMESPACES / self._namespace(node)
-        return Attachment(node, None, self.node_ips(node), ("nsenter", f"--net={path}", "--"))
+        place = Place(_NAMESPACES / self._namespace(node))
+        return Attachment(node, None, self.node_ips(node), place)
 
     async def detach(self, attachment: Attachment) -> None:
         if attachment.namespace:
