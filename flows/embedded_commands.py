@@ -25,9 +25,12 @@ _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.execut
 #: What pods of an embedded cluster may run: the worker, and by no other way than its own entry point. It also
 #: stands in for ClusterLoader2's worker.
 WORKER_IMAGE = {
-    DEFAULT_IMAGE: Image(argv=_WORKER, environment={"PATH": _PATH}),
+    DEFAULT_IMAGE: Image(argv=_WORKER, environment={"PATH": _PATH}, preloaded=True),
     clusterloader.IMAGE: Image(
-        argv=_WORKER, environment={"NETCADENCE_WIRE": "clusterloader"}, allow_arguments=True
+        argv=_WORKER,
+        environment={"NETCADENCE_WIRE": "clusterloader"},
+        allow_arguments=True,
+        preloaded=True,
     ),
 }
 DEFAULT_NAME = "default"

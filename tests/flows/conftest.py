@@ -120,7 +120,7 @@ def ask(prefect):
 def images(tmp_path_factory):
     """The worker image, others that are lied to by their tools, and workers that err themselves."""
     folder = tmp_path_factory.mktemp("tools")
-    found = {"netcadence-worker": Image(argv=WORKER)}
+    found = {"netcadence-worker": Image(argv=WORKER, preloaded=True)}
     for program in FALSE_WORKERS.glob("*.py"):
         found[program.stem] = Image(argv=(sys.executable, str(program)))
     for name, script in FALSE_TOOLS.items():
@@ -128,12 +128,12 @@ def images(tmp_path_factory):
         tool.parent.mkdir()
         tool.write_text(f"#!/bin/sh\n{script}\n")
         tool.chmod(0o755)
-        found[name] = Image(argv=WORKER, environment={"PATH": f"{tool.parent}:{SYSTEM_PATH}"})
+        found[name] = Image(argv=WORKER, preloaded=True, environment={"PATH": f"{tool.parent}:{SYSTEM_PATH}"})
     empty = folder / "toolless"
     empty.mkdir()
     for needed in ("nsenter", "setpriv", "env"):  # by which a node starts a process in its pod
         (empty / needed).symlink_to(shutil.which(needed))
-    return found | {"toolless": Image(argv=WORKER, environment={"PATH": str(empty)})}
+    return found | {"toolless": Image(argv=WORKER, preloaded=True, environment={"PATH": str(empty)})}
 
 
 @pytest.fixture(scope="session")

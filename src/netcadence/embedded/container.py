@@ -26,6 +26,7 @@ from netcadence.embedded.network import Network
 from netcadence.embedded.place import Place
 from netcadence.embedded.probes import Probe, ask, verdicts
 from netcadence.embedded.processes import Process, ProcessIdentity
+from netcadence.embedded.starter import Starter
 
 _BACKOFF_MAX_S: Final = 300.0
 #: A container that ran this long has recovered: its next failure is again a first one (the kubelet's value).
@@ -58,7 +59,8 @@ class ContainerHost:
     """What a container needs of its pod and node.
 
     Attributes:
-        place: What its process is started into.
+        starter: Starts its process.
+        place: What that is started into.
         changed: To be called whenever the container's status has changed.
         report: Records an event about the pod.
     """
@@ -66,6 +68,7 @@ class ContainerHost:
     images: Mapping[str, Image]
     network: Network
     surroundings: Surroundings
+    starter: Starter
     place: Place
     restart_backoff_s: float
     changed: Callable[[], None]
@@ -141,7 +144,7 @@ class Container:
                 self._host.report("Warning", "Failed", f"Error: {error}")
                 return  # the spec does not change, and neither does the answer
             began = time.monotonic()
-            exit_code = await self._run_once(argv, variables, probes)
+            exit_code = await self._run_once(image, argv, variables, probes)
             if self._stopping or not self._restarts(exit_code):
                 return
             await self._back_off(self._backoff.after(time.monotonic() - began))
@@ -169,13 +172,16 @@ class Container:
         if self._process:
             self._process.kill()
 
-    async def _run_once(self, argv: tuple[str, ...], variables: Mapping[str, str], probes: _Probes) -> int:
+    async def _run_once(
+        self, image: Image, argv: tuple[str, ...], variables: Mapping[str, str], probes: _Probes
+    ) -> int:
         uid = self._host.surroundings.pod["metadata"]["uid"]
         directory = self._host.surroundings.directory
-        image = self._spec.get("image", "")
-        self._host.report("Normal", "Pulled", f'Container image "{image}" already present on machine')
+        reference = self._spec.get("image", "")
+        self._host.report("Normal", "Pulled", f'Container image "{reference}" already present on machine')
         try:
-            process = self._process = Process.start(
+            process = self._process = await self._host.starter.start(
+                image,
                 argv,
                 place=self._host.place,
                 environment=variables,

@@ -36,6 +36,7 @@ from netcadence.embedded.proxy import Proxy
 from netcadence.embedded.scheduler import Scheduler
 from netcadence.embedded.service_accounts import ServiceAccountFiles
 from netcadence.embedded.settings import Settings
+from netcadence.embedded.starter import Starter
 from netcadence.embedded.state import ClusterState, DaemonRecord, write_private
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -191,6 +192,8 @@ class Daemon:
         resolver: Resolver | None,
     ) -> None:
         fabric = network.api_addresses
+        starter = Starter()
+        stack.callback(starter.close)
         services = NodeServices(
             store=self._store,
             network=network,
@@ -198,6 +201,7 @@ class Daemon:
             recorder=self._recorder,
             settings=self._settings,
             pods=self._state.pods,
+            starter=starter,
             resolver=resolver,
             service_account=ServiceAccountFiles(
                 self._state.service_accounts, certificates.authority, self._admit_service_account

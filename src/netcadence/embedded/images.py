@@ -15,6 +15,9 @@ from typing import Any, Final
 _STEERING_PREFIXES: Final = ("LD_", "PYTHON", "GCONV_", "GLIBC_", "OPENSSL_", "SSL_", "BASH_", "PERL")
 _STEERING_NAMES: Final = frozenset({"PATH", "HOME", "ENV", "IFS", "SHELLOPTS", "NETCADENCE_SERVICE_ACCOUNT"})
 
+#: The length of an entry point that is a Python package: `python -m package`.
+_PRELOADABLE: Final = 3
+
 
 class ImageUnknownError(Exception):
     """No image of this cluster goes by that name; the text lists those that do."""
@@ -35,12 +38,19 @@ class Image:
             may create pods can then run anything as the user who started the cluster.
         allow_arguments: Whether a pod spec may bring `args`; the program has to be one that nothing in its
             arguments can turn into another.
+        preloaded: Whether pods are forked from one process that has imported the program already, instead of
+            importing it each. `argv` is then `python -m` and a package with a `__main__`.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     allow_command: bool = False
     allow_arguments: bool = False
+    preloaded: bool = False
+
+    def __post_init__(self) -> None:
+        if self.preloaded and (len(self.argv) != _PRELOADABLE or self.argv[1] != "-m"):
+            raise ValueError(f"argv: {self.argv} cannot be preloaded: python, -m and a package can")
 
 
 def repository(reference: str) -> str:

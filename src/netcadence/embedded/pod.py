@@ -25,6 +25,7 @@ from netcadence.embedded.policy.enforcer import PolicyEnforcer
 from netcadence.embedded.processes import carries, is_in_namespace, sweep
 from netcadence.embedded.service_accounts import user_of
 from netcadence.embedded.settings import Settings
+from netcadence.embedded.starter import Starter
 
 _log = logging.getLogger("netcadence.embedded")
 
@@ -37,6 +38,7 @@ class NodeServices:
         pods: Directory in which each pod gets one of its own.
         service_account: Returns the directory of a service account's files, by namespace, name
             and user.
+        starter: Starts the processes of pods.
         resolver: How pods ask the cluster's name server, where there is one.
         api_host: Address at which pods reach the API server.
     """
@@ -48,6 +50,7 @@ class NodeServices:
     settings: Settings
     pods: Path
     service_account: Callable[[str, str, int | None], Path]
+    starter: Starter
     resolver: Resolver | None
     api_host: str
     api_port: int
@@ -212,6 +215,7 @@ class Pod:
             images=services.settings.images,
             network=services.network,
             surroundings=surroundings,
+            starter=services.starter,
             place=self._place(attachment),
             restart_backoff_s=services.settings.restart_backoff_s,
             changed=self._changed.set,

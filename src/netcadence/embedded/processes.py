@@ -1,8 +1,7 @@
-"""The processes of pods: starting one, waiting for it, and finding all that descend from it.
+"""The processes of pods: waiting for one, ending it, and finding all that descend from it.
 
-A process is started into its pod's network, in a process group of its own, and dies with the daemon
-(PR_SET_PDEATHSIG through setpriv). What it starts in turn carries the mark of its container in its
-environment, so that a container can be ended as a whole even after its first process is gone.
+What a container's first process starts in turn carries the mark of the container in its environment, so that
+a container can be ended as a whole even after its first process is gone.
 """
 
 from __future__ import annotations
@@ -11,13 +10,10 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from netcadence.embedded.place import Place
 
 #: The variable that marks all processes of a container; its value is `<pod uid>/<container>`.
 MARK: Final = "NETCADENCE_CONTAINER"
@@ -62,59 +58,24 @@ class ProcessIdentity:
 class Process:
     """A container's first process."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], mark: str) -> None:
-        self._popen = popen
-        self._mark = mark
-        self._exited = asyncio.get_running_loop().create_future()
-        self._pidfd = os.pidfd_open(popen.pid)
-        asyncio.get_running_loop().add_reader(self._pidfd, self._reap)
+    def __init__(self, pid: int, ended: asyncio.Future[int], mark: str) -> None:
+        """Take up a process that has just been started.
 
-    @classmethod
-    def start(
-        cls,
-        argv: Sequence[str],
-        *,
-        place: Place,
-        environment: Mapping[str, str],
-        directory: Path,
-        log: Path,
-        mark: str,
-    ) -> Process:
-        """Start a process; both its outputs are appended to the log.
-
-        Raises:
-            OSError: The program cannot be run.
+        Args:
+            ended: Has its return code once it has ended, the negative number of a signal.
         """
-        # O_APPEND, so that the log can be cut short while the process writes to it.
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            popen = subprocess.Popen(
-                place.command(["setpriv", "--pdeathsig", "KILL", "--", *argv], directory),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=directory,
-                env={**environment, MARK: mark},
-                # No session of its own: the kernel's autogroups would share out the processors by pod and
-                # no longer by process, which made pairs that are alike differ by a third.
-                process_group=0,
-            )
-        finally:
-            os.close(output)
-        return cls(popen, mark)
-
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
+        self.pid = pid
+        self._ended = ended
+        self._mark = mark
 
     @property
     def running(self) -> bool:
-        return not self._exited.done()
+        return not self._ended.done()
 
     async def wait(self) -> int:
         """Return the exit code, 128 plus the number for a signal, once the process has ended."""
-        code: int = await asyncio.shield(self._exited)
-        return code
+        code = await asyncio.shield(self._ended)
+        return code if code >= 0 else 128 - code
 
     def terminate(self) -> None:
         """Ask the process to end."""
@@ -130,12 +91,6 @@ class Process:
     def kill_descendants(self) -> None:
         """End whatever the process has started and left behind."""
         sweep(lambda pid: carries(pid, self._mark) or _process_group(pid) == self.pid)
-
-    def _reap(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._pidfd)
-        os.close(self._pidfd)
-        code = self._popen.wait()
-        self._exited.set_result(code if code >= 0 else 128 - code)
 
 
 def carries(pid: int, mark_start: str) -> bool:

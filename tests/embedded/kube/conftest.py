@@ -70,8 +70,8 @@ def images(tmp_path_factory):
     for needed in ("nsenter", "setpriv", "env"):  # by which a node starts a process in its pod
         (toolless / needed).symlink_to(shutil.which(needed))
     return {
-        "netcadence-worker": Image(argv=WORKER),
-        "toolless": Image(argv=WORKER, environment={"PATH": str(toolless)}),
+        "netcadence-worker": Image(argv=WORKER, preloaded=True),
+        "toolless": Image(argv=WORKER, preloaded=True, environment={"PATH": str(toolless)}),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sys
+from pathlib import Path
 
 import pytest
 from kubernetes import client, config
@@ -13,9 +14,14 @@ from netcadence.embedded import Cluster, Image, Settings
 from netcadence.embedded.network import choose_kind
 from netcadence.embedded.state import ROOT_VARIABLE
 
+PROGRAMS = {"PYTHONPATH": str(Path(__file__).with_name("programs"))}
 IMAGES = {
     "python": Image(argv=(sys.executable, "-S", "-u", "-c"), allow_command=True),
     "sleeper": Image(argv=("sleep", "600")),
+    "obedient": Image(
+        argv=(sys.executable, "-m", "obedient"), environment=PROGRAMS, allow_arguments=True, preloaded=True
+    ),
+    "broken": Image(argv=(sys.executable, "-m", "broken"), environment=PROGRAMS, preloaded=True),
 }
 
 

@@ -27,7 +27,7 @@ IMAGES = {
     "short": Image(argv=STAND_IN, allow_arguments=True, environment={"KEPT_METRICS": "1"}),
     "silent": Image(argv=(sys.executable, "-c", SILENCE), allow_arguments=True),
     # What our own worker is to the other side's orchestrator: nothing tells it whose requests these are.
-    "ours": Image(argv=(sys.executable, "-m", "netcadence_worker"), allow_arguments=True),
+    "ours": Image(argv=(sys.executable, "-m", "netcadence_worker"), allow_arguments=True, preloaded=True),
 }
 
 

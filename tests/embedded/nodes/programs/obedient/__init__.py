@@ -1,0 +1,5 @@
+"""A program that does what its argument says."""
+
+import os
+
+LOADED_BY = os.getpid()
