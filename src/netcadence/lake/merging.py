@@ -93,11 +93,11 @@ def merge(
 
 
 def _options(schema: pa.Schema) -> dict[str, object]:
-    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
     return {
         "compression": "zstd",
         # Figures hardly ever repeat; a dictionary of them is made in vain.
-        "use_dictionary": texts,
+        "use_dictionary": repeated,
         "write_page_index": True,
         "write_page_checksum": True,
     }

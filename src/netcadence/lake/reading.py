@@ -18,11 +18,16 @@ import pyarrow.dataset as ds
 from netcadence.errors import InvalidInputError
 from netcadence.lake.errors import LakeChangedError
 from netcadence.lake.layout import Place
+from netcadence.lake.pruning import Allowed, RowGroups, condition_on
 from netcadence.lake.schemas import READ_SCHEMAS, name_column, table_of
 from netcadence.lake.snapshot import READERS, Part, Snapshot, names_of, take, unchanged
 from netcadence.lake.storage import Storage
 
 _log = logging.getLogger(__name__)
+EVERYTHING: Final = ds.scalar(True)  # noqa: FBT003 - a constant
+_REPEATED: Final = pa.dictionary(pa.int32(), pa.string())
+_FORMAT: Final = ds.ParquetFileFormat()
+_FORMAT_OF_COLUMNS: Final = ds.ParquetFileFormat(dictionary_columns={"run_id"})
 _LAYOUT: Final = "<table>/cluster=.../date=.../<run id>.parquet"
 
 
@@ -72,7 +77,7 @@ class Selection:
             conditions.append(ds.field("started_at") >= self.since)
         if self.until is not None:
             conditions.append(ds.field("started_at") < self.until)
-        return functools.reduce(operator.and_, conditions, ds.scalar(True))  # noqa: FBT003 - a constant
+        return functools.reduce(operator.and_, conditions, EVERYTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +103,38 @@ def read(storage: Storage, table: str, selection: Selection) -> Reading:
         LakeError: The storage did not answer. A file that did, and is none of the lake's, is left out.
     """
     columns = [name for name in READ_SCHEMAS[table].names if name != "date"]
-    reading = unchanged(lambda: _read(storage, table, selection, columns, selection.condition))
+    reading = unchanged(lambda: _read(storage, table, selection, columns, condition=selection.condition))
     place = READ_SCHEMAS[table].get_field_index("date")
     rows = reading.rows.add_column(place, READ_SCHEMAS[table].field("date"), day_of(reading.rows))
     return Reading(rows.sort_by([("started_at", "ascending"), ("run_id", "ascending")]), reading.left_out)
 
 
 def read_columns(
-    storage: Storage, table: str, selection: Selection, columns: Sequence[str], condition: ds.Expression
+    storage: Storage,
+    table: str,
+    selection: Selection,
+    columns: Sequence[str],
+    *,
+    allowed: Allowed,
+    condition: ds.Expression | None = None,
 ) -> Reading:
-    """Read some columns of the wanted rows that meet a condition besides, in no order.
+    """Read some columns of the wanted rows, in no order; where it can be told beforehand, of no others.
+
+    Args:
+        allowed: Texts that columns have to have.
+        condition: What rows have to meet besides.
+
+    Returns:
+        `run_id` with a dictionary, since it repeats.
 
     Raises:
         LakeError: The storage did not answer. A file that did, and is none of the lake's, is left out.
     """
-    wanted = selection.condition & condition
-    return unchanged(lambda: _read(storage, table, selection, columns, wanted))
+    if selection.scenario is not None:
+        allowed = {**allowed, "scenario": frozenset({selection.scenario})}
+    if selection.run_id is not None or selection.since is not None or selection.until is not None:
+        condition = selection.condition if condition is None else selection.condition & condition
+    return unchanged(lambda: _read(storage, table, selection, columns, condition=condition, allowed=allowed))
 
 
 def day_of(rows: pa.Table) -> pa.ChunkedArray:
@@ -122,7 +143,7 @@ def day_of(rows: pa.Table) -> pa.ChunkedArray:
 
 
 def read_part(
-    storage: Storage, part: Part, condition: ds.Expression, columns: Sequence[str] | None = None
+    storage: Storage, part: Part, columns: list[str], condition: ds.Expression | None, allowed: Allowed | None
 ) -> pa.Table | LeftOut:
     """Read the rows of a file that count and meet a condition, or tell why it cannot be read.
 
@@ -132,18 +153,47 @@ def read_part(
     """
     place = part.place
     try:
-        fragment = fragment_of(storage, place)
+        fragment = fragment_of(storage, place, _FORMAT if allowed is None else _FORMAT_OF_COLUMNS)
         if table_of(fragment.physical_schema) != place.table:
             return LeftOut(place.path, f"not a file of the table {place.table}")
-        wanted = condition_of(part, condition)
-        return fragment.to_table(
-            schema=READ_SCHEMAS[place.table],
-            columns=list(columns) if columns else None,
-            filter=wanted,
-            use_threads=False,
-        )
+        if part.elsewhere:
+            condition = condition_of(part, EVERYTHING if condition is None else condition)
+        return _sifted(fragment, schema_of(place.table, allowed), columns, condition, allowed or {})
     except (pa.ArrowException, OSError) as error:
         return diagnosed(storage, place.path, error)
+
+
+def schema_of(table: str, allowed: Allowed | None) -> pa.Schema:
+    """Return the columns of a table, run ids by their dictionary where single columns are asked for."""
+    schema = READ_SCHEMAS[table]
+    return schema if allowed is None else schema.set(0, pa.field("run_id", _REPEATED))
+
+
+def _sifted(
+    fragment: ds.ParquetFileFragment,
+    schema: pa.Schema,
+    columns: list[str],
+    condition: ds.Expression | None,
+    allowed: Allowed,
+) -> pa.Table:
+    def rows(groups: tuple[int, ...], wanted: ds.Expression | None) -> pa.Table:
+        some = fragment.subset(row_group_ids=list(groups), schema=schema)
+        return some.to_table(schema=schema, columns=columns, filter=wanted, use_threads=False)
+
+    if not allowed:
+        return fragment.to_table(schema=schema, columns=columns, filter=condition, use_threads=False)
+    groups = RowGroups.of(fragment, allowed)
+    tables = []
+    if groups.whole:
+        tables.append(rows(groups.whole, condition))
+    if groups.mixed:
+        wanted = condition_on(allowed)
+        tables.append(rows(groups.mixed, wanted if condition is None else wanted & condition))
+    return (
+        pa.concat_tables(tables)
+        if tables
+        else fragment.subset(row_group_ids=[]).to_table(schema=schema, columns=columns)
+    )
 
 
 def condition_of(part: Part, condition: ds.Expression) -> ds.Expression:
@@ -153,9 +203,11 @@ def condition_of(part: Part, condition: ds.Expression) -> ds.Expression:
     return condition & ~ds.field(name_column(part.place.table)).isin(sorted(part.elsewhere))
 
 
-def fragment_of(storage: Storage, place: Place) -> ds.ParquetFileFragment:
+def fragment_of(
+    storage: Storage, place: Place, file_format: ds.ParquetFileFormat = _FORMAT
+) -> ds.ParquetFileFragment:
     """Return a file of the lake as something that knows of which cluster it is."""
-    return ds.ParquetFileFormat().make_fragment(
+    return file_format.make_fragment(
         storage.absolute(place.path),
         storage.filesystem,
         partition_expression=ds.field("cluster") == place.cluster,
@@ -176,18 +228,26 @@ def diagnosed(storage: Storage, path: str, error: Exception) -> LeftOut:
 
 
 def _read(
-    storage: Storage, table: str, selection: Selection, columns: Sequence[str], condition: ds.Expression
+    storage: Storage,
+    table: str,
+    selection: Selection,
+    columns: Sequence[str],
+    *,
+    condition: ds.Expression | None,
+    allowed: Allowed | None = None,
 ) -> Reading:
     snapshot = take(storage, table, selection.cluster, selection.may_hold)
     chosen = _holding(storage, snapshot, selection.run_id)
     with ThreadPoolExecutor(READERS) as pool:
-        read_one = functools.partial(read_part, storage, condition=condition, columns=columns)
-        parts = list(pool.map(read_one, chosen))
+        parts = list(
+            pool.map(lambda part: read_part(storage, part, list(columns), condition, allowed), chosen)
+        )
     left_out = [LeftOut(path, f"not in the lake's layout {_LAYOUT}") for path in snapshot.strangers]
     left_out += [part for part in parts if isinstance(part, LeftOut)]
     for each in left_out:
         _log.warning("left out %s: %s", storage.url_of(each.path), each.reason)
-    empty = pa.schema([READ_SCHEMAS[table].field(name) for name in columns]).empty_table()
+    schema = schema_of(table, allowed)
+    empty = pa.schema([schema.field(name) for name in columns]).empty_table()
     rows = pa.concat_tables([empty, *(part for part in parts if isinstance(part, pa.Table))])
     return Reading(rows, tuple(left_out))
 
