@@ -12,6 +12,7 @@ from netcadence_worker.bell import Bell
 from netcadence_worker.contract import ProbeOptions
 from netcadence_worker.failure import WithdrawnError
 from netcadence_worker.path_check import Knock, Path
+from netcadence_worker.probing.ports import Ports
 from netcadence_worker.probing.prober import Prober
 from netcadence_worker.probing.question import Question
 from netcadence_worker.probing.responder import Responder
@@ -37,8 +38,8 @@ def path(request, free_port):
     return Path("uid-1", request.param, "127.0.0.1", free_port, "127.0.0.1")
 
 
-def probe(path, bell, *, seconds=5.0, options=FAST, done=lambda _: False):
-    with Prober(path, options) as prober:
+def probe(path, bell, *, seconds=5.0, options=FAST, done=lambda _: False, ports=None):
+    with Prober(path, options, ports=ports) as prober:
         now_s = time.monotonic()
         prober.run(bell, begin_s=now_s, until_s=now_s + seconds, done=done)
         return prober.sight
@@ -116,3 +117,42 @@ def test_an_effect_is_a_state_that_lasts():
     assert effect(sight.spans, reachable=True) == 3
     assert effect(sight.spans, reachable=False) is None
     assert sight.spans[-1] == Span(reachable=True, first_s=2, last_s=3, attempts=2)
+
+
+class HeldUp(Ports):
+    """Once, it takes longer than an attempt may, as a prober does that gets no processor."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def bind(self, made, source):
+        super().bind(made, source)
+        self.count += 1
+        if self.count == 20:
+            time.sleep(3 * FAST.timeout_ms / 1e3)  # nothing to wait for: nothing is to go on meanwhile
+
+
+def test_time_in_which_the_prober_itself_did_not_run_is_not_held_against_the_network(path, bell):
+    with Responder(path, Question.of(path)):
+        assert states(probe(path, bell, ports=HeldUp(), done=enough(40))) == [True]
+
+
+def test_no_port_is_used_twice_so_that_nothing_remembers_where_it_led_before(path):
+    """The kernel would give out one again once it is free; ports that somebody listens at are passed over."""
+    ports, used = Ports(), []
+    for _ in range(300):
+        with path.socket() as made:
+            ports.bind(made, path.source)
+            used.append(made.getsockname()[1])
+            if len(used) == 100:
+                ahead = socket.create_server((path.source, used[-1] + 50))
+    with ahead:
+        assert len(set(used)) == 300
+        assert ahead.getsockname()[1] not in used
+
+
+def test_what_became_of_an_attempt_that_failed_is_said(path, bell):
+    assert "refused" in probe(path, bell, done=enough(5)).spans[0].why
+    with socket.create_server((path.server, path.port), backlog=128):
+        assert probe(path, bell, seconds=0.2).spans[0].why == "no answer in time"

@@ -23,6 +23,7 @@ from netcadence_worker.failure import FailureError
 from netcadence_worker.job import PEER_SLACK_S, TOOL_SLACK_S
 from netcadence_worker.parsing import Measurement, ToolOutput
 from netcadence_worker.path_check import Knock, Path
+from netcadence_worker.probing.ports import Ports
 from netcadence_worker.probing.prober import Prober
 from netcadence_worker.probing.question import Question
 from netcadence_worker.probing.responder import Responder
@@ -74,16 +75,16 @@ def _probe(job: Job) -> None:
     clock = job.read_clock()
     destination = find_destination(spec, job.settings, bell, job.arm_until)
     job.report.heading_for(destination.address)
-    path = _path(job, destination)
+    path, ports = _path(job, destination), Ports()
     if options.begins_opposite:
-        _await_opposite(job, path, options)
+        _await_opposite(job, path, options, ports)
     job.report.armed(_VERSION, clock)
     start = job.await_start()
     job.require_in_time(start)
     begin_s = start.monotonic + spec.start_delay_us / 1e6
     until_s = begin_s + spec.duration
     job.report.running(None)
-    with Prober(path, options) as prober:
+    with Prober(path, options, ports=ports) as prober:
         prober.run(bell, begin_s=begin_s, until_s=until_s, done=lambda sight: _is_done(sight, options))
         sight, began_s = prober.sight, prober.began_s or begin_s
     job.read_clock_after()
@@ -114,7 +115,7 @@ def _path(job: Job, place: Destination) -> Path:
     return Path(job.uid, knock, place.address, place.port, place.source)
 
 
-def _await_opposite(job: Job, path: Path, options: ProbeOptions) -> None:
+def _await_opposite(job: Job, path: Path, options: ProbeOptions, ports: Ports) -> None:
     """Try until the state is there that the change is to end.
 
     A server that is to be reached before has to be. One that is not to be reached, and is all the same, is
@@ -122,12 +123,13 @@ def _await_opposite(job: Job, path: Path, options: ProbeOptions) -> None:
     """
     bell, opposite = job.situation.bell, not options.ends_reachable
     until_s = job.arm_until - _LAST_WORDS_S
-    with Prober(path, options) as prober:
+    with Prober(path, options, ports=ports) as prober:
         prober.run(
             bell,
             begin_s=time.monotonic(),
             until_s=until_s,
             done=lambda sight: _lasts(sight, reachable=opposite),
+            to_the_last=False,
         )
         if opposite and not _lasts(prober.sight, reachable=True):
             message = f"{path} did not answer before the change, in {prober.sight.attempts} attempts"
@@ -177,7 +179,7 @@ def _output(path: Path, sight: Sight, begin_s: float) -> ToolOutput:
     lines = (
         f"{'reachable' if span.reachable else 'unreachable'} "
         f"{(span.first_s - begin_s) * 1e3:.3f}-{(span.last_s - begin_s) * 1e3:.3f} ms, "
-        f"{span.attempts} attempts"
+        f"{span.attempts} attempts{f', the first: {span.why}' if span.why else ''}"
         for span in sight.spans
     )
     return ToolOutput(("probe", str(path)), "".join(f"{line}\n" for line in lines), "", 0)

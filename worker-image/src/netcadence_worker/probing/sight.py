@@ -17,12 +17,14 @@ class Span:
     Attributes:
         first_s: Of the first attempt: when it was answered, or when it was sent if it was not.
         last_s: Likewise of the last one.
+        why: What became of the first, if it failed.
     """
 
     reachable: bool
     first_s: float
     last_s: float
     attempts: int = 1
+    why: str = ""
 
 
 class Sight:
@@ -39,7 +41,7 @@ class Sight:
     def attempts(self) -> int:
         return sum(span.attempts for span in self._spans)
 
-    def add(self, *, reachable: bool, at_s: float) -> None:
+    def add(self, *, reachable: bool, at_s: float, why: str = "") -> None:
         """Take in the next attempt's outcome."""
         if self._spans and self._spans[-1].reachable == reachable:
             last = self._spans[-1]
@@ -47,7 +49,7 @@ class Sight:
             later_s = max(last.last_s, at_s)
             self._spans[-1] = replace(last, last_s=later_s, attempts=last.attempts + 1)
         else:
-            self._spans.append(Span(reachable, at_s, at_s))
+            self._spans.append(Span(reachable, at_s, at_s, why=why))
 
 
 def effect(spans: Sequence[Span], *, reachable: bool, settled_s: float = SETTLED_S) -> int | None:
