@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, tags
+from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.benchmark import benchmark
@@ -163,7 +163,7 @@ def acceptance(
         with progress.phase("lease"):
             tenure = leases.hold(runs[0], lease_namespace, IfBusy(if_busy), holding)
         try:
-            with progress.phase("measure"), tags(f"acceptance:{acceptance_id}"):
+            with progress.phase("measure"):
                 measure(progress, tenure, Surroundings(access.cluster, kubeconfig, context, namespace, lake))
         except BaseException as error:
             progress.stopped = f"{error!r}"

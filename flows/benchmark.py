@@ -120,15 +120,16 @@ def benchmark(
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
     place = spoken.place(namespace, on_host=chosen.on_host)
     course = Course.begin(Run(access, place, run_id or new_run_id(chosen.name), chosen, spoken))
+    tenancy = leases.of_caller()
+    if tenancy:
+        course.labels |= tenancy.labels
     label(
         f"{chosen.name} on {access.cluster} {course.run.run_id}",
         scenario=chosen.name,
         cluster=access.cluster,
         run=course.run.run_id,
+        **(tenancy.labels if tenancy else {}),
     )
-    tenancy = leases.of_caller()
-    if tenancy:
-        course.labels |= tenancy.labels
     layout = outset(course, None if tenancy else lease_namespace)
     if layout:
         with ExitStack() as holding:
