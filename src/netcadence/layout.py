@@ -49,11 +49,14 @@ class Layout:
         schedule: Who measures with whom.
         places: The node of each worker of the schedule, by its number; empty where that depends on where the
             workers land.
+        most_on_node: Workers that a node may have at most where that depends: of more, some would find nobody
+            on another node.
     """
 
     groups: tuple[Group, ...]
     schedule: Schedule
     places: tuple[str, ...] = ()
+    most_on_node: int | None = None
 
     @property
     def workers(self) -> int:
@@ -152,7 +155,8 @@ def _ratio(wish: Wish, known: Sequence[Site]) -> Layout:
         places = _uneven(wish, known, *_candidates(wish, known))
     elif spread:
         _require_nodes(wish, known)
-        return Layout((Group(wish.workers, anywhere),), wish.ratio.schedule)
+        most = wish.pairs if wish.placement is Placement.CROSS_NODE else None
+        return Layout((Group(wish.workers, anywhere),), wish.ratio.schedule, most_on_node=most)
     else:
         places = _places(wish.ratio, _seats(wish, known, *_candidates(wish, known)))
     workers = Counter(places)

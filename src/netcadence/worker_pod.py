@@ -13,7 +13,8 @@ from netcadence.quantity import Quantity
 
 #: The worker image where a scenario names none; each wire has its own.
 DEFAULT_IMAGE: Final = "netcadence-worker"
-_HOST: Final = "kubernetes.io/hostname"
+#: Label of nodes, each of which has a value of its own.
+HOST_LABEL: Final = "kubernetes.io/hostname"
 
 
 class _Strict(BaseModel):
@@ -46,7 +47,7 @@ class TopologySpread(_Strict):
         max_skew: By how many workers places may differ.
     """
 
-    topology_key: LabelKey = _HOST
+    topology_key: LabelKey = HOST_LABEL
     max_skew: Annotated[int, Field(ge=1, le=10_000)] = 1
     when_unsatisfiable: Spread = Spread.PREFERRED
 

@@ -183,10 +183,14 @@ def _skew(
     key, selector = constraint["topologyKey"], constraint.get("labelSelector")
     counts: Counter[str] = Counter()
     for other in nodes:
-        # As in Kubernetes by default: nodes that the pod's own selector excludes do not count as domains.
+        # As in Kubernetes by default: nodes that the pod's own selector excludes do not count as domains. Nor
+        # do pods that are on their way out, unlike everywhere else.
         if key in other.labels and not _is_not_selected(pod, other, nodes):
-            counts[other.labels[key]] += _count(other.pods, pod, selector)
-    return counts[node.labels[key]] + _count([pod], pod, selector) - min(counts.values(), default=0)
+            staying = (each for each in other.pods if "deletionTimestamp" not in each["metadata"])
+            counts[other.labels[key]] += _count(staying, pod, selector)
+    too_few = len(counts) < constraint.get("minDomains", 1)
+    least = 0 if too_few else min(counts.values(), default=0)
+    return counts[node.labels[key]] + _count([pod], pod, selector) - least
 
 
 _FILTERS: Final[tuple[Callable[[Mapping[str, Any], NodeView, Sequence[NodeView]], str], ...]] = (

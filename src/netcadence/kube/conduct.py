@@ -76,6 +76,7 @@ class _Netcadence:
                 where=group.where,
                 group=number,
                 is_placed=bool(layout.places),
+                most_on_node=layout.most_on_node,
             )
         return owner
 
@@ -120,8 +121,9 @@ class _Clusterloader:
         install(run.access, run.namespace, folder, resources=run.wire.resources)
 
     def deploy(self, run: Run, template: WorkerTemplate, layout: Layout) -> Object:
-        del layout  # its check of the scenario leaves no choice: one group, anywhere
-        made = run.access.create(DEPLOYMENT, _deployment(run, template), run.namespace)
+        # Its check of the scenario leaves no choice: one group, anywhere.
+        body = _deployment(run, template, layout.most_on_node)
+        made = run.access.create(DEPLOYMENT, body, run.namespace)
         return {
             "apiVersion": DEPLOYMENT.api_version,
             "kind": DEPLOYMENT.kind,
@@ -158,7 +160,7 @@ class _Clusterloader:
         return datetime.fromtimestamp(start, UTC)
 
 
-def _deployment(run: Run, template: WorkerTemplate) -> Object:
+def _deployment(run: Run, template: WorkerTemplate, most_on_node: int | None) -> Object:
     labels = {**clusterloader.POD_LABELS, RUN_LABEL: run.run_id}
     worker = template.worker
     image = clusterloader.IMAGE if worker.image == DEFAULT_IMAGE else worker.image
@@ -176,7 +178,7 @@ def _deployment(run: Run, template: WorkerTemplate) -> Object:
     }
     pod = {
         "terminationGracePeriodSeconds": 3,
-        **pod_wishes(worker, labels),
+        **pod_wishes(worker, labels, most_on_node),
         "containers": [container],
         "volumes": [{"name": "log", "emptyDir": {}}],
     }

@@ -14,7 +14,7 @@ from netcadence.kube.resource import DEPLOYMENT, POD
 from netcadence.kube.run import Run
 from netcadence.nodes import Pool
 from netcadence.pair import WorkerPod
-from netcadence.worker_pod import WorkerResources
+from netcadence.worker_pod import HOST_LABEL, Spread, WorkerResources
 from netcadence_worker.contract import HEALTH_PORT, RUN_LABEL
 
 #: Tells the Deployments of one run apart, and their pods.
@@ -22,6 +22,8 @@ GROUP_LABEL: Final = "netcadence.io/group"
 NAME_LABEL: Final = "app.kubernetes.io/name"
 WORKER: Final = "netcadence-worker"
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+#: More than any cluster has.
+_MORE_NODES: Final = 1_000_000
 
 #: Waiting reasons that do not mend themselves while somebody watches.
 _HOPELESS: Final = frozenset(
@@ -75,6 +77,7 @@ def deploy(
     where: Pool = Pool(),  # noqa: B008 - frozen
     group: int = 0,
     is_placed: bool = True,
+    most_on_node: int | None = None,
 ) -> None:
     """Create a Deployment of a run's workers, owned by the run's own object.
 
@@ -83,8 +86,18 @@ def deploy(
         group: Number of the Deployment in the run, from 0.
         is_placed: Whether it was decided where all the run's workers go; otherwise the scheduler spreads
             them, whatever Deployment they are of.
+        most_on_node: Where it was not, how many of the run's workers a node may have.
     """
-    body = deployment(run, replicas, template, owner, where=where, group=group, is_placed=is_placed)
+    body = deployment(
+        run,
+        replicas,
+        template,
+        owner,
+        where=where,
+        group=group,
+        is_placed=is_placed,
+        most_on_node=most_on_node,
+    )
     run.access.create(DEPLOYMENT, body, run.namespace)
 
 
@@ -97,11 +110,13 @@ def deployment(
     where: Pool = Pool(),  # noqa: B008 - frozen
     group: int = 0,
     is_placed: bool = True,
+    most_on_node: int | None = None,
 ) -> Object:
     """Build that Deployment."""
     of_run = {NAME_LABEL: WORKER, RUN_LABEL: run.run_id}
     labels = of_run | {GROUP_LABEL: str(group)}
-    pod_spec = _pod_spec(labels if is_placed else of_run, template, where)
+    spread = labels if is_placed else of_run
+    pod_spec = _pod_spec(spread, template, where, None if is_placed else most_on_node)
     return {
         "apiVersion": DEPLOYMENT.api_version,
         "kind": DEPLOYMENT.kind,
@@ -119,7 +134,9 @@ def group_name(run: Run, group: int) -> str:
     return run.workers_name if group == 0 else f"{run.workers_name}-{group}"
 
 
-def _pod_spec(labels: dict[str, str], template: WorkerTemplate, where: Pool) -> Object:
+def _pod_spec(
+    labels: dict[str, str], template: WorkerTemplate, where: Pool, most_on_node: int | None
+) -> Object:
     return {
         "serviceAccountName": WORKER,
         "terminationGracePeriodSeconds": 3,
@@ -127,7 +144,7 @@ def _pod_spec(labels: dict[str, str], template: WorkerTemplate, where: Pool) -> 
         # The port of the probes is then one of the node's own, so that a node takes one such pod.
         **({"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"} if template.on_host else {}),
         **({} if where.is_open else {"affinity": {"nodeAffinity": _node_affinity(where)}}),
-        **pod_wishes(template.worker, labels),
+        **pod_wishes(template.worker, labels, most_on_node),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": 65532,
@@ -138,27 +155,49 @@ def _pod_spec(labels: dict[str, str], template: WorkerTemplate, where: Pool) -> 
     }
 
 
-def pod_wishes(worker: WorkerResources, labels: Mapping[str, str]) -> Object:
+def pod_wishes(worker: WorkerResources, labels: Mapping[str, str], most_on_node: int | None = None) -> Object:
     """Build what a scenario says of its worker pods as a whole; what is left out says nothing.
 
     Args:
         labels: Those of the pods that are to be spread.
+        most_on_node: How many of these a node may have, unless the scenario bounds that itself.
     """
+    spreads = [
+        {
+            "maxSkew": each.max_skew,
+            "topologyKey": each.topology_key,
+            "whenUnsatisfiable": each.when_unsatisfiable.value,
+            "labelSelector": {"matchLabels": dict(labels)},
+        }
+        for each in worker.topology_spread
+    ]
+    # Of a topology the API takes one constraint of a kind.
+    bounds = [(each["topologyKey"], each["whenUnsatisfiable"]) for each in spreads]
+    if most_on_node and (HOST_LABEL, Spread.REQUIRED) not in bounds:
+        spreads.append(_bound(labels, most_on_node))
     wishes = {
         "tolerations": [_without_empty(each.model_dump(mode="json")) for each in worker.tolerations],
         "priorityClassName": worker.priority_class,
         "imagePullSecrets": [{"name": name} for name in worker.image_pull_secrets],
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": each.max_skew,
-                "topologyKey": each.topology_key,
-                "whenUnsatisfiable": each.when_unsatisfiable.value,
-                "labelSelector": {"matchLabels": dict(labels)},
-            }
-            for each in worker.topology_spread
-        ],
+        "topologySpreadConstraints": spreads,
     }
     return _without_empty(wishes)
+
+
+def _bound(labels: Mapping[str, str], most_on_node: int) -> Object:
+    """Build what keeps a node from having more pods than that, and a full node from counting as an empty one.
+
+    A wish to spread pods evenly is outweighed where nodes are loaded differently, as by another run's pods that
+    are on their way out.
+    """
+    return {
+        "maxSkew": most_on_node,
+        # Where there are fewer nodes, the emptiest counts as if it had none: so the skew is a node's own number.
+        "minDomains": _MORE_NODES,
+        "topologyKey": HOST_LABEL,
+        "whenUnsatisfiable": Spread.REQUIRED.value,
+        "labelSelector": {"matchLabels": dict(labels)},
+    }
 
 
 def _without_empty(fields: Mapping[str, Any]) -> Object:

@@ -6,9 +6,12 @@ import time
 
 import pytest
 
+from netcadence.kube.conduct import conduct_of
+from netcadence.kube.facts import cluster_facts
 from netcadence.kube.resource import NAMESPACE as NAMESPACE_KIND
 from netcadence.kube.resource import POD, Resource
-from netcadence.kube.workers import WorkersFailedError, WorkersLateError, wait_ready
+from netcadence.kube.workers import WorkersFailedError, WorkersLateError, WorkerTemplate, wait_ready
+from netcadence.layout import lay_out
 
 NAMESPACE = "benchmarks"
 LEVEL = "pod-security.kubernetes.io/enforce"
@@ -149,6 +152,39 @@ def test_what_the_scenario_says_of_its_workers_is_in_their_pods(access, deployed
         )
         assert spread["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
     access.delete(PRIORITY_CLASS, "calm")
+
+
+@pytest.fixture
+def crowded(access):
+    """One of the nodes with pods of others on it, which wait for an image, and are gone after the test."""
+    names = [f"other-{number}" for number in range(15)]
+    for name in names:
+        spec = {"nodeName": "node-1", "containers": [{"name": "main", "image": "registry.example/other:1"}]}
+        access.create(POD, {"metadata": {"name": name}, "spec": spec}, "default")
+    yield
+    for name in names:
+        access.delete(POD, name, "default")
+
+
+@pytest.mark.usefixtures("crowded")
+def test_the_two_workers_of_a_pair_are_on_two_nodes_however_crowded_one_of_them_is(access, new_run):
+    """Evenness is a wish that other pods outweigh; that nobody is left without a partner is none."""
+    run = new_run()
+    layout = lay_out(run.scenario.wish, cluster_facts(access).sites)
+    conduct_of(run).deploy(run, WorkerTemplate(tools=("iperf",)), layout)
+    workers = wait_ready(run, replicas=2, timeout_s=LONG_S)
+    assert {worker.node for worker in workers} == {"node-0", "node-1"}
+
+
+def test_a_bound_of_the_scenario_s_own_takes_the_place_of_that(access, new_run):
+    own = {"when_unsatisfiable": "DoNotSchedule", "max_skew": 7}
+    run = new_run(worker={"topology_spread": [own]})
+    layout = lay_out(run.scenario.wish, cluster_facts(access).sites)
+    conduct_of(run).deploy(run, WorkerTemplate(run.scenario.worker, ("iperf",)), layout)
+    wait_ready(run, replicas=2, timeout_s=LONG_S)
+    for pod in access.list(POD, NAMESPACE, selector=run.selector)[0]:
+        (spread,) = pod["spec"]["topologySpreadConstraints"]
+        assert (spread["maxSkew"], "minDomains" in spread) == (7, False)
 
 
 @pytest.fixture(scope="module")

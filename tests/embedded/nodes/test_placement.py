@@ -109,6 +109,22 @@ def test_a_soft_spread_constraint_is_a_wish():
     assert place(pod(topologySpreadConstraints=soft), nodes) == "n0"
 
 
+def test_a_spread_constraint_does_not_count_pods_on_their_way_out():
+    leaving = pod()
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-25T12:00:00Z"
+    nodes = [node("n0", pods=[pod()]), node("n1", pods=[leaving] * 9)]
+    assert place(pod(topologySpreadConstraints=spread(HOST)), nodes) == "n1"
+
+
+def test_a_spread_over_more_domains_than_there_are_bounds_each_of_them():
+    """All that is beside it on other nodes does not make room, and a node that takes nothing takes none away."""
+    bounded = pod(topologySpreadConstraints=spread(HOST, minDomains=1_000))
+    others = [pod("other")] * 9
+    assert place(bounded, [node("n0", pods=[pod()]), node("n1", pods=others), node("n2", max_pods=0)]) == "n1"
+    with pytest.raises(UnschedulableError, match="2 node.* topology spread"):
+        place(bounded, [node("n0", pods=[pod()]), node("n1", pods=[pod()])])
+
+
 def test_pods_are_dealt_out_over_zones():
     nodes = [node("n0", "a"), node("n1", "a"), node("n2", "b")]
     asking = pod(topologySpreadConstraints=spread(ZONE))
