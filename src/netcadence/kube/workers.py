@@ -187,12 +187,12 @@ def pod_wishes(worker: WorkerResources, labels: Mapping[str, str], most_on_node:
 def _bound(labels: Mapping[str, str], most_on_node: int) -> Object:
     """Build what keeps a node from having more pods than that, and a full node from counting as an empty one.
 
-    A wish to spread pods evenly is outweighed where nodes are loaded differently, as by another run's pods that
-    are on their way out.
+    A wish to spread pods evenly is outweighed where nodes are loaded differently, as by another run's pods
+    that are on their way out.
     """
     return {
         "maxSkew": most_on_node,
-        # Where there are fewer nodes, the emptiest counts as if it had none: so the skew is a node's own number.
+        # Of fewer nodes the emptiest counts as if it had none: so the skew is a node's own number.
         "minDomains": _MORE_NODES,
         "topologyKey": HOST_LABEL,
         "whenUnsatisfiable": Spread.REQUIRED.value,

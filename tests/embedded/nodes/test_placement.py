@@ -117,11 +117,11 @@ def test_a_spread_constraint_does_not_count_pods_on_their_way_out():
 
 
 def test_a_spread_over_more_domains_than_there_are_bounds_each_of_them():
-    """All that is beside it on other nodes does not make room, and a node that takes nothing takes none away."""
+    """Pods of others do not count, and a node that takes nothing does not lower it."""
     bounded = pod(topologySpreadConstraints=spread(HOST, minDomains=1_000))
     others = [pod("other")] * 9
     assert place(bounded, [node("n0", pods=[pod()]), node("n1", pods=others), node("n2", max_pods=0)]) == "n1"
-    with pytest.raises(UnschedulableError, match="2 node.* topology spread"):
+    with pytest.raises(UnschedulableError, match=r"2 node.* topology spread"):
         place(bounded, [node("n0", pods=[pod()]), node("n1", pods=[pod()])])
 
 

@@ -1,9 +1,9 @@
 """Ports for a prober's own end of its connections, none of them twice within minutes.
 
-A connection that was tried before there was a Service is remembered by connection tracking for two minutes, as
-one that goes to that very address. Another one between the same ports goes the same way, past the Service that
-is there by then, and is lost: a gap that the prober would have made itself. What the kernel chooses comes round
-again within 20 s, for it leaves out most ports on its way.
+A connection that was tried before there was a Service is remembered by connection tracking for two minutes,
+as one that goes to that very address. Another one between the same ports goes the same way, past the Service
+that is there by then, and is lost: a gap that the prober would have made itself. What the kernel chooses
+comes round again within 20 s, for it leaves out most ports on its way.
 """
 
 from __future__ import annotations

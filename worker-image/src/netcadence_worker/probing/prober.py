@@ -206,7 +206,7 @@ class Prober:
             self._open.popleft()
 
     def _forgive(self, late_s: float) -> None:
-        """Give what is open as much more time as this prober was kept from looking: that is not the network's.
+        """Give what is open as much more time as this prober was kept from looking: that is no gap.
 
         An answer that came meanwhile is taken in now; a connection that did has yet to be asked on.
         """
