@@ -124,14 +124,32 @@ def test_nodes_that_are_missing_are_said_before_anything_is_made(wide, new_run):
         lay_out(run.scenario.wish, cluster_facts(wide).sites)
 
 
-def test_a_node_tells_what_it_has_for_pods_and_where_it_is(wide):
-    facts = cluster_facts(wide).among({"node-1"})
+@pytest.fixture
+def dressed(wide):
+    """A node with marks that clouds and CNI plugins leave on theirs, while the test lasts."""
+    marks = {
+        "labels": {"node.kubernetes.io/instance-type": "c7.large"},
+        "annotations": {"network.cilium.io/ipv4-cilium-host": "198.18.0.9"},
+    }
+    wide.patch(NODE, "node-1", {"metadata": marks})
+    yield "node-1"
+    nothing = {part: dict.fromkeys(each) for part, each in marks.items()}
+    wide.patch(NODE, "node-1", {"metadata": nothing})
+
+
+def test_a_node_tells_what_it_is_what_it_has_for_pods_and_where_it_is(wide, dressed):
+    cluster = cluster_facts(wide)
+    assert cluster.cni == "cilium"
+    assert cluster.kubernetes_version.startswith("v1.36")
+    facts = cluster.among({dressed})
     (node,) = facts.nodes
     assert (node.name, node.zone, node.region) == ("node-1", "zone-1", "embedded")
     assert node.allocatable_cpu >= 1
     assert node.allocatable_memory_bytes > 2**20
     assert node.architecture
     assert node.kubelet.startswith("v1.36")
+    assert node.instance_type == "c7.large"
+    assert all((node.kernel, node.os_image, node.container_runtime))
 
 
 def test_a_cordoned_node_is_passed_over_and_named(wide, new_run):

@@ -51,6 +51,22 @@ IPERF3 = NATIVE | {
     "options": {"iperf3": {"bandwidth": 1_000_000, "length": 1400, "window": 65536, "mss": 1000}},
 }
 HTTP = NATIVE | {"protocol": "HTTP", "tool": "siege", "options": {"siege": {"delay": 0.5}}}
+FORTIO = NATIVE | {
+    "tool": "fortio",
+    "protocol": "HTTP",
+    "options": {
+        "fortio": {
+            "httpVersion": 2,
+            "qps": 100,
+            "payload": 100,
+            "uniform": True,
+            "noCatchUp": True,
+            "resolutionUs": 100,
+        }
+    },
+}
+GRPC = FORTIO | {"protocol": "GRPC", "options": {"fortio": {"qps": 100}}}
+PROBE = NATIVE | {"tool": "probe", "protocol": "TCP", "options": {"probe": {"hold": 1}}}
 UPSTREAM = {
     "clientPodName": "c",
     "serverPodName": "s",
@@ -77,12 +93,15 @@ HOSTILE = st.sampled_from(
             "2001:db8::1",
         ),
         *(0, -1, 1, 22, 80, 1023, 5300, 5302, 65536, 10**9, 2**63, 10**30, True, None, 0.5, [], {}, ["c"]),
+        *("fortio", "probe"),
         *(float("nan"), float("inf"), -float("inf"), 1e300, {"a": 1}, [[]], "TCP", "HTTP", "GRPC", "siege"),
     ]
 )
 VALUES = HOSTILE | st.text(max_size=60) | st.integers() | st.floats() | st.ip_addresses().map(str)
 
 NUMBER, ADDRESS = r"[0-9]{1,13}", r"[0-9a-fA-F:.]{2,45}"
+AUTHORITY = rf"([0-9.]+|\[[0-9a-fA-F:.]+\]):{NUMBER}"
+LISTENER = rf"(disabled|{AUTHORITY})"
 #: Words are joined by bars, which are in none of them.
 LINES = {
     Tool.IPERF: re.compile(
@@ -98,6 +117,13 @@ LINES = {
     Tool.SIEGE: re.compile(
         rf"siege\|http://([0-9.]+|\[[0-9a-fA-F:.]+\]):{NUMBER}/test\|(-d[0-9]{{1,2}}\.[0-9]{{3}}|-b)"
         rf"\|-t{NUMBER}S\|-c{NUMBER}"
+    ),
+    Tool.FORTIO: re.compile(
+        rf"fortio\|(load\|-json\|-\|-payload-file\|-\|-log-errors=false\|-allow-initial-errors\|-timeout\|3s"
+        rf"\|-qps\|{NUMBER}\|-c\|{NUMBER}\|-t\|{NUMBER}s(\|-uniform)?(\|-nocatchup)?\|-r\|[0-9.]+(e-[0-9]+)?"
+        rf"\|(-grpc\|-ping\|{AUTHORITY}|(-h2\|)?http://{AUTHORITY}/)"
+        rf"|server\|-http-port\|{LISTENER}\|-grpc-port\|{LISTENER}\|-tcp-port\|disabled\|-udp-port\|disabled"
+        r"\|-redirect-port\|disabled\|-ui-path\|\|-echo-debug-path\|\|-config-dir\|\|-quiet)"
     ),
 }
 
@@ -148,6 +174,8 @@ def require_harmless(request):
         assert role is Role.CLIENT or spec.server_pod_ip == OWN["s"]
         assert spec.pod_name(role) == pod
         assert min(spec.port, target.port) >= 1024
+        if spec.tool is Tool.PROBE:  # the worker itself, without any program
+            continue
         to = Destination(addresses[-1], target.port, OWN[pod])
         processes = DRIVERS[spec.tool].client(spec, to), DRIVERS[spec.tool].server(spec)
         assert all(LINES[spec.tool].fullmatch("|".join(process.argv)) for process in processes if process)
@@ -155,10 +183,13 @@ def require_harmless(request):
 
 @given(data=st.data())
 @pytest.mark.parametrize(
-    "whole", [NATIVE, DUPLEX, BOUNCES, IPERF3, HTTP], ids=["udp", "duplex", "bounces", "iperf3", "siege"]
+    "wholes",
+    [[NATIVE], [DUPLEX, BOUNCES], [IPERF3], [HTTP], [FORTIO, GRPC, PROBE]],
+    ids=["udp", "tcp", "iperf3", "siege", "fortio and probe"],
 )
-def test_a_request_is_refused_or_becomes_exactly_the_arguments_it_should(whole, data):
+def test_a_request_is_refused_or_becomes_exactly_the_arguments_it_should(wholes, data):
     """Each value is one argument in its own place, however the request was meant."""
+    whole = data.draw(st.sampled_from(wholes))
     spec = put(whole, data.draw(st.sampled_from(list(places(whole)))), data.draw(VALUES))
     for field in data.draw(st.lists(st.sampled_from(sorted(whole)), max_size=1)):
         spec[field] = data.draw(VALUES)
