@@ -1,6 +1,6 @@
 """The lake: every run's measurements as Parquet files that anything can query, written once and kept.
 
-Eight tables in the layout `<lake>/<table>/cluster=<cluster>/date=<day>/<run id>.parquet`:
+Nine tables in the layout `<lake>/<table>/cluster=<cluster>/date=<day>/<run id>.parquet`:
 
 ============= ===============================================================================
 Here belongs how a run becomes tables and files and how they are read back. What the figures mean does not:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +21,7 @@ from netcadence.lake.layout import Place
 from netcadence.lake.snapshot import names_of, take, unchanged
 from netcadence.lake.storage import Storage
 from netcadence.record import Judgement, RunFacts, RunRecord
+from netcadence.trends.accepted import AcceptedLevel
 from netcadence_worker.contract import RunID
 
 if TYPE_CHECKING:
@@ -178,6 +180,52 @@ class Lake:
             new |= self._put(path, rows)
             paths[table] = self._storage.url_of(path)
         return WrittenRun(done.acceptance_id, paths, is_new=new)
+
+    def accept_level(self, accepted: AcceptedLevel) -> None:
+        """Keep that somebody has declared a level of a series to be the new normal.
+
+        Raises:
+            InvalidInputError: The acceptance's id cannot name a file.
+            LakeError: The storage refused or did not answer; no half file is visible.
+        """
+        _check_id(accepted.acceptance_id, "acceptance of a level")
+        day = accepted.accepted_at.astimezone(UTC).date()
+        for table, rows in tables.accepted_level(accepted).items():
+            self._put(Place(table, accepted.key.cluster, day, accepted.acceptance_id).path, rows)
+
+    def accepted_levels(self, **wanted: Unpack[Wanted]) -> tuple[AcceptedLevel, ...]:
+        """Return the levels that were accepted, oldest acceptance first."""
+        rows = self._frame("accepted_levels", wanted).to_dict("records")
+        return tuple(tables.accepted_of(row) for row in rows)
+
+    def columns(
+        self,
+        table: str,
+        names: Sequence[str],
+        *,
+        metric: str | None = None,
+        is_foreign: bool | None = None,
+        **wanted: Unpack[Wanted],
+    ) -> tuple[pa.Table, tuple[str, ...]]:
+        """Return some columns of a table as Arrow has them, in no order, and what could not be read.
+
+        Args:
+            metric: Only rows of this one.
+            is_foreign: Only rows that others have measured, or only ours.
+
+        Raises:
+            LakeError: The storage did not answer.
+        """
+        from netcadence.lake.reading import Selection, read  # noqa: PLC0415 - a writer need not
+
+        reading = read(self._storage, table, Selection(**wanted))
+        rows = reading.rows
+        if metric is not None:
+            rows = rows.filter(pc.field("metric") == metric)
+        if is_foreign is not None:
+            rows = rows.filter(pc.field("origin").is_valid() == is_foreign)
+        left_out = tuple(f"{self._storage.url_of(out.path)}: {out.reason}" for out in reading.left_out)
+        return rows.select(list(names)), left_out
 
     def runs(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a concluded run, oldest first."""

@@ -219,6 +219,24 @@ _FIELDS: Final[dict[str, tuple[pa.Field, ...]]] = {
         # Since version 3.
         pa.field("path", _TEXT),
         pa.field("ip_family", _TEXT),
+        pa.field("tool_version", _TEXT),
+    ),
+    # Since version 3: one row a level that somebody accepted; `run_id` is the acceptance's own id.
+    "accepted_levels": (
+        *_RUN,
+        _required("metric", _TEXT),
+        _required("statistic", _TEXT),
+        _required("path", _TEXT),
+        _required("ip_family", _TEXT),
+        _required("node", _TEXT),
+        _required("part", _TEXT),
+        _required("origin", _TEXT),
+        _required("changed_at", _INSTANT),
+        _required("level", pa.float64()),
+        _required("level_before", pa.float64()),
+        _required("unit", _TEXT),
+        _required("accepted_by", _TEXT),
+        _required("reason", _TEXT),
     ),
 }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -16,9 +16,14 @@ from netcadence.lake.tool_output import ToolOutput, unpack
 from netcadence.pair import WorkerPod
 from netcadence.record import Finding, Judgement, PairOutcome, RunFacts, RunRecord
 from netcadence.traffic_path import IPFamily, TrafficPath
+from netcadence.trends.accepted import AcceptedLevel
+from netcadence.trends.series import SeriesKey
 from netcadence_worker.contract import Role
 from netcadence_worker.histogram import NS_PER_MS, Bucket
 from netcadence_worker.metrics import METRICS
+
+#: Columns of `accepted_levels` that are named as what they hold is.
+_OF_ACCEPTED: Final = ("changed_at", "level", "level_before", "accepted_by", "reason")
 
 
 def measurements(record: RunRecord) -> dict[str, pa.Table]:
@@ -72,6 +77,29 @@ def acceptance(done: Acceptance) -> dict[str, pa.Table]:
     """Return the table that holds what each check of an acceptance came to: `acceptances`."""
     rows = [_check(done, position, each) for position, each in enumerate(done.rows)]
     return {"acceptances": pa.Table.from_pylist(rows, schema=FILE_SCHEMAS["acceptances"])}
+
+
+def accepted_level(accepted: AcceptedLevel) -> dict[str, pa.Table]:
+    """Return the table that holds that a level was accepted: `accepted_levels`."""
+    key = asdict(accepted.key)
+    row = {
+        "run_id": accepted.acceptance_id,
+        "started_at": accepted.accepted_at,
+        "unit": accepted.key.unit,
+        **{name: key[name] for name in key if name != "cluster"},
+        **{name: getattr(accepted, name) for name in _OF_ACCEPTED},
+    }
+    return {"accepted_levels": pa.Table.from_pylist([row], schema=FILE_SCHEMAS["accepted_levels"])}
+
+
+def accepted_of(row: Mapping[Any, Any]) -> AcceptedLevel:
+    """Read such a row back."""
+    return AcceptedLevel(
+        acceptance_id=row["run_id"],
+        key=SeriesKey(**{field.name: row[field.name] for field in fields(SeriesKey)}),
+        accepted_at=row["started_at"].to_pydatetime(),
+        **{name: row[name] for name in _OF_ACCEPTED} | {"changed_at": row["changed_at"].to_pydatetime()},
+    )
 
 
 def _check(done: Acceptance, position: int, result: CheckResult) -> dict[str, Any]:
@@ -284,5 +312,12 @@ def _runs(record: RunRecord, judgement: Judgement) -> pa.Table:
         "skew_bound_ms": facts.skew_bound_ms,
         "phases_s": list(facts.phases_s.items()),
         "labels": list(facts.labels.items()),
+        "tool_version": _tool_version(record),
     }
     return pa.Table.from_pylist([row], schema=FILE_SCHEMAS["runs"])
+
+
+def _tool_version(record: RunRecord) -> str | None:
+    """Return which tool of which version measured; all of them where nodes have different ones."""
+    told = {f"{each.name} {each.version}" for outcome in record.outcomes for each in outcome.tools.values()}
+    return ", ".join(sorted(told)) or None

@@ -1,0 +1,247 @@
+"""Trends in words: a sentence for each change, a table for a terminal, and all of it as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from netcadence.report.content import figure_name
+from netcadence.report.figures import figure
+from netcadence.traffic_path import TrafficPath
+from netcadence.trends.cause import Cause
+from netcadence.trends.series import SeriesKey
+from netcadence.trends.survey import Survey
+from netcadence.trends.trend import Change, Shape, Status, Trend
+from netcadence.words import counted
+
+STYLES: Final = {
+    Status.REGRESSED: "bold red",
+    Status.ACCEPTED: "yellow",
+    Status.CHANGED: "cyan",
+    Status.STEADY: "green",
+    Status.TOO_FEW: "dim",
+}
+#: Causes that a sentence names; all of them are in the JSON.
+_MOST_CAUSES: Final = 4
+
+
+def series_name(key: SeriesKey) -> str:
+    """Return what a series is of, such as `tcp-50:50 Throughput Perc50, node-3 receives`."""
+    parts = [f"{key.scenario} {figure_name(key.declared, key.statistic)}"]
+    if key.role:
+        parts.append(f"{key.node} {key.role}")
+    if key.path != TrafficPath.POD_IP:
+        parts.append(f"by {key.path}")
+    if key.ip_family == "ipv6":
+        parts.append("IPv6")
+    if key.origin:
+        parts.append(f"from {key.origin}")
+    return ", ".join(parts)
+
+
+def percent(relative: float | None) -> str:
+    """Return a relative change, such as `-18 %`, or `+0.4 %`."""
+    if relative is None:
+        return ""
+    share = 100 * relative
+    digits = 0 if abs(share) >= 10 else 1  # noqa: PLR2004 - two digits in all
+    return f"{share:+,.{digits}f} %".replace("-", "−")  # noqa: RUF001 - a minus, as people print it
+
+
+def change_sentence(key: SeriesKey, change: Change) -> str:
+    """Say a change and what changed with it.
+
+    Such as `Throughput Perc50 -18 % (-19 % to -17 %) since 3 March 2026; with that run kernel 6.1.0-31 →
+    6.1.0-32 on 12 of 20 nodes`.
+    """
+    name = figure_name(key.declared, key.statistic)
+    if change.shape is Shape.DRIFT:
+        weekly = f", {percent(change.per_week)} a week" if change.size.relative is not None else ""
+        return f"{name} drifts: {_size(key, change)} from {_day(change.at)} to {_day(change.latest)}{weekly}"
+    said = f"{name} {_size(key, change)} since {_day(change.at)}"
+    causes = _causes(change.causes)
+    return f"{said}; {causes}" if causes else f"{said}; nothing else that is recorded changed then"
+
+
+def trend_sentences(trend: Trend) -> list[str]:
+    """Say what a series did, newest first, where it has gaps, and what little can be said otherwise."""
+    said = [change_sentence(trend.key, each) for each in reversed(trend.changes)]
+    regression = trend.regression
+    if regression and regression.accepted:
+        by = regression.accepted
+        said.insert(0, f"accepted by {by.accepted_by} on {_day(by.accepted_at)}: {by.reason}")
+    season = trend.season
+    if season and season.beyond:
+        said.append(
+            f"the latest run, {figure(season.value, trend.key.unit)}, is outside of all {season.nights} at "
+            f"this hour before it: {figure(season.low)} to {figure(season.high, trend.key.unit)}"
+        )
+    said += [f"no run from {_day(gap.after)} to {_day(gap.until)}" for gap in trend.gaps]
+    return [*said, trend.why] if trend.why else said
+
+
+def trends_table(survey: Survey, *, show_all: bool = False) -> RenderableType:
+    """Return what a person is shown: what has regressed first, and how to accept it."""
+    if survey.why_empty:
+        return Text(f"Nothing to see: {survey.why_empty}.")
+    shown = _shown(survey, show_all=show_all)
+    parts: list[RenderableType] = [_table(shown), ""] if shown else []
+    parts += [_notes(each) for each in shown if trend_sentences(each)]
+    parts.append(Text(_summary(survey, len(shown))))
+    if survey.regressed:
+        ids = " ".join(each.key.id for each in survey.regressed[:3])
+        parts.append(Text(f'Meant to be so? netcadence trends accept {ids} --reason "…"', style="dim"))
+    parts += [Text(f"not read: {each}", style="yellow") for each in survey.left_out]
+    return Group(*parts)
+
+
+def trends_as_json(survey: Survey) -> dict[str, Any]:
+    """Return a survey for a machine: all series, without their points."""
+    return {
+        "lake": survey.lake,
+        "made_at": survey.made_at,
+        "since": survey.query.since,
+        "until": survey.query.until,
+        "least_change": survey.least_change,
+        "regressed": len(survey.regressed),
+        "why_empty": survey.why_empty or None,
+        "left_out_files": list(survey.left_out),
+        "series": [_as_json(each) for each in survey.trends],
+    }
+
+
+def _as_json(trend: Trend) -> dict[str, Any]:
+    series, regression = trend.series, trend.regression
+    count = len(series)
+    return {
+        "id": trend.key.id,
+        **asdict(trend.key),
+        "unit": trend.key.unit,
+        "direction": trend.key.declared.direction,
+        "status": trend.status,
+        "runs": count,
+        "first": series.at(0) if count else None,
+        "last": series.at(-1) if count else None,
+        "latest_value": float(series.figures[-1]) if count else None,
+        "left_out": dict(trend.left_out),
+        "present": asdict(trend.present) if trend.present else None,
+        "changes": [asdict(each) | {"sentence": change_sentence(trend.key, each)} for each in trend.changes],
+        "regression": None
+        if regression is None
+        else {
+            "since": regression.since,
+            "run_id": regression.change.run_id,
+            "reference": asdict(regression.reference),
+            "present": asdict(regression.present),
+            "size": asdict(regression.size),
+            "accepted": asdict(regression.accepted) if regression.accepted else None,
+        },
+        "season": asdict(trend.season) if trend.season else None,
+        "gaps": [asdict(each) for each in trend.gaps],
+        "why": trend.why or None,
+    }
+
+
+def _shown(survey: Survey, *, show_all: bool) -> list[Trend]:
+    order = list(STYLES)
+    chosen = [each for each in survey.trends if show_all or _is_worth_a_row(each)]
+    regressed = list(survey.regressed)
+    others = sorted(
+        (each for each in chosen if each not in regressed), key=lambda one: order.index(one.status)
+    )
+    return regressed + others
+
+
+def _is_worth_a_row(trend: Trend) -> bool:
+    unusual = trend.season is not None and trend.season.beyond
+    return trend.status in (Status.REGRESSED, Status.ACCEPTED, Status.CHANGED) or unusual
+
+
+def _table(shown: Sequence[Trend]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    table.add_column("Id", no_wrap=True, min_width=8)
+    table.add_column("Series", overflow="fold")
+    table.add_column("Runs", justify="right", no_wrap=True)
+    table.add_column("Now", justify="right", no_wrap=True)
+    table.add_column("Change", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    cluster = ""
+    for trend in shown:
+        name = series_name(trend.key)
+        if trend.key.cluster != cluster:
+            cluster = trend.key.cluster
+            table.add_row("", Text(cluster, style="bold"))
+        now = figure(trend.present.value, trend.key.unit) if trend.present else "-"
+        table.add_row(
+            trend.key.id,
+            Text(name),
+            str(len(trend.series)),
+            now,
+            _change(trend),
+            Text(trend.status, style=STYLES[trend.status]),
+        )
+    return table
+
+
+def _change(trend: Trend) -> str:
+    if trend.regression:
+        return percent(trend.regression.size.relative)
+    return percent(trend.changes[-1].size.relative) if trend.changes else ""
+
+
+def _notes(trend: Trend) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="dim", min_width=8)
+    grid.add_column(overflow="fold")
+    about = trend.key.id
+    for sentence in trend_sentences(trend):
+        grid.add_row(about, Text(sentence))
+        about = ""
+    return grid
+
+
+def _summary(survey: Survey, shown: int) -> str:
+    counts = Counter(each.status for each in survey.trends)
+    told = ", ".join(f"{counts[status]} {status}" for status in STYLES if counts[status])
+    hidden = len(survey.trends) - shown
+    others = f"; {hidden} not shown, --all shows them" if hidden else ""
+    return f"{len(survey.trends):,} series: {told}{others}"
+
+
+def _size(key: SeriesKey, change: Change) -> str:
+    size = change.size
+    steps = f"{figure(change.before.value)} → {figure(change.after.value, key.unit)}"
+    if size.relative is None:
+        return steps
+    if size.low is None or size.high is None:
+        return f"{percent(size.relative)} ({steps})"
+    return f"{percent(size.relative)} ({percent(size.low)} to {percent(size.high)})"
+
+
+def _causes(causes: Sequence[Cause]) -> str:
+    said: list[str] = []
+    when = ""
+    for cause in causes[:_MOST_CAUSES]:
+        word = _when(cause)
+        said.append(f"{word} {cause}" if word != when else str(cause))
+        when = word
+    more = len(causes) - len(said)
+    return ", ".join(said) + (f" and {more} more" if more > 0 else "")
+
+
+def _when(cause: Cause) -> str:
+    if cause.aside == 0:
+        return "with that run"
+    return f"{counted(abs(cause.aside), 'run')} {'earlier' if cause.aside < 0 else 'later'}"
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%B %Y}"

@@ -1,0 +1,329 @@
+"""The lake, read as series: each metric's rows once, every statistic and node taken of them together.
+
+What counts: runs that were judged and hold. INVALID and N/A ones, and such as were stopped before anybody
+judged them, are counted and left out. Repeats that warmed up are left out as in judging, and a run's figure
+is the median over its repeats. What others have measured (`origin`) was judged by nobody, and is taken as it
+is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from netcadence.blame import Part
+from netcadence.lake import Lake
+from netcadence.record import Verdict
+from netcadence.statistics import CONSISTENCY, PERC05, PERC50, PERC95, Statistic, merged
+from netcadence.traffic_path import TrafficPath
+from netcadence.trends.accepted import AcceptedLevel
+from netcadence.trends.circumstance import Circumstances, of_row
+from netcadence.trends.rows import COLUMNS, Codes, Rows, Runs
+from netcadence.trends.series import Series, SeriesKey, Values
+from netcadence_worker.histogram import NS_PER_MS, Bucket, Histogram
+from netcadence_worker.metrics import METRICS, PERCENT_OF, Direction
+
+#: Verdicts of runs whose figures do not hold.
+UNSOUND: Final = (Verdict.INVALID.value, Verdict.NOT_APPLICABLE.value)
+_UNJUDGED: Final = "stopped before a verdict"
+_RUN_COLUMNS: Final = ("run_id", "cluster", "scenario", "started_at", "verdict", "path", "ip_family")
+_FOREIGN_COLUMNS: Final = ("run_id", "cluster", "scenario", "started_at", "metric", "value", "origin")
+_CIRCUMSTANCES: Final = (
+    "run_id",
+    "started_at",
+    "tool",
+    "tool_version",
+    "network",
+    "kubernetes_version",
+    "cni",
+    "mtu",
+    "netcadence_version",
+    "nodes",
+    "config",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which series are wanted; None wants all.
+
+    Attributes:
+        metric: By default all that have a direction.
+        nodes: Whether each node's own series are wanted besides; `node` wants those of one only.
+        since: Runs that started then or later; needs a time zone. `until` is exclusive.
+        statistics: Instead of the usual ones, by metric; other metrics are left out then.
+    """
+
+    cluster: str | None = None
+    scenario: str | None = None
+    metric: str | None = None
+    statistic: Statistic | None = None
+    path: str | None = None
+    node: str | None = None
+    nodes: bool = True
+    since: datetime | None = None
+    until: datetime | None = None
+    statistics: Mapping[str, tuple[Statistic, ...]] | None = None
+
+    @property
+    def span(self) -> dict[str, Any]:
+        return {
+            "cluster": self.cluster,
+            "scenario": self.scenario,
+            "since": self.since,
+            "until": self.until,
+        }
+
+    def metrics(self) -> tuple[str, ...]:
+        """Return the metrics that are wanted, in the catalogue's order."""
+        if self.statistics is not None:
+            return tuple(name for name in METRICS if name in self.statistics)
+        if self.metric:
+            return (self.metric,)
+        return tuple(each.name for each in METRICS.values() if each.direction is not Direction.NEUTRAL)
+
+    def statistics_of(self, metric: str, *, several: bool) -> tuple[Statistic, ...]:
+        """Return what is taken of a metric: the median, and what is worse than it where pairs differ."""
+        if self.statistics is not None:
+            return self.statistics.get(metric, ())
+        if self.statistic:
+            return (self.statistic,)
+        if not several:
+            return (PERC50,)
+        if METRICS[metric].direction is Direction.HIGHER:
+            return (PERC50, PERC05, CONSISTENCY) if metric == "throughput" else (PERC50, PERC05)
+        return (PERC50, PERC95)
+
+
+@dataclass(slots=True)
+class History:
+    """What a lake holds of the wanted series.
+
+    Attributes:
+        left_out: Files that could not be read, and why.
+    """
+
+    lake: Lake
+    query: Query
+    left_out: tuple[str, ...] = ()
+    _circumstances: dict[tuple[str, str], tuple[pa.Table, dict[str, int]]] = field(default_factory=dict)
+    _runs_seen: int = 0
+    _unsound_seen: Counter[str] = field(default_factory=Counter)
+
+    def series(self) -> Iterator[Series]:
+        """Yield the series, those of a cluster, scenario and metric together.
+
+        Raises:
+            LakeError: The storage did not answer.
+        """
+        measured = self._measured()
+        for runs in self._runs():
+            self._runs_seen += len(runs.ids)
+            self._unsound_seen.update(runs.unsound[runs.unsound != ""].tolist())
+            present = measured.get((runs.cluster, runs.scenario), ())
+            for metric in self.query.metrics():
+                if metric in present:
+                    yield from self._of_metric(runs, metric)
+        yield from self._foreign()
+
+    @property
+    def why_empty(self) -> str:
+        """Why there is no series, once `series` has come to its end without one."""
+        where = " and ".join(
+            f"{name} {value}"
+            for name, value in (
+                ("cluster", self.query.cluster),
+                ("scenario", self.query.scenario),
+                ("metric", self.query.metric),
+                ("node", self.query.node),
+                ("path", self.query.path),
+                ("since", self.query.since and f"{self.query.since:%Y-%m-%d %H:%M}"),
+                ("until", self.query.until and f"{self.query.until:%Y-%m-%d %H:%M}"),
+            )
+            if value
+        )
+        asked = f" for {where}" if where else ""
+        broken = f"; {len(self.left_out)} files could not be read" if self.left_out else ""
+        if not self._runs_seen:
+            return f"the lake {self.lake.url} holds no run{asked}{broken}"
+        unsound = self._unsound_seen.total()
+        if unsound == self._runs_seen:
+            told = ", ".join(f"{count} {why}" for why, count in self._unsound_seen.most_common())
+            return f"no run in the lake {self.lake.url} has figures that hold{asked}: {told}{broken}"
+        return f"no run in the lake {self.lake.url} has such a figure{asked}{broken}"
+
+    def around(self, key: SeriesKey, run_ids: Sequence[str]) -> Sequence[Circumstances]:
+        """Return the circumstances of those of the runs that are listed, in the order given."""
+        table, places = self._listed(key.cluster, key.scenario)
+        found = (places.get(run_id) for run_id in run_ids)
+        return [of_row(table.slice(place, 1).to_pylist()[0]) for place in found if place is not None]
+
+    def accepted(self) -> Sequence[AcceptedLevel]:
+        """Return the levels that were accepted, of all series."""
+        return self.lake.accepted_levels(cluster=self.query.cluster, scenario=self.query.scenario)
+
+    def _read(self, table: str, columns: Sequence[str], **wanted: Any) -> pa.Table:
+        rows, left_out = self.lake.columns(table, columns, **wanted)
+        self.left_out = tuple(dict.fromkeys((*self.left_out, *left_out)))
+        return rows
+
+    def _listed(self, cluster: str, scenario: str) -> tuple[pa.Table, dict[str, int]]:
+        if (cluster, scenario) not in self._circumstances:
+            wanted = self.query.span | {"cluster": cluster, "scenario": scenario}
+            table = self._read("runs", _CIRCUMSTANCES, **wanted)
+            places = {run_id: place for place, run_id in enumerate(table.column("run_id").to_pylist())}
+            self._circumstances[cluster, scenario] = table, places
+        return self._circumstances[cluster, scenario]
+
+    def _measured(self) -> dict[tuple[str, str], set[str]]:
+        """Return which metrics there are, by cluster and scenario."""
+        names = ["cluster", "scenario", "metric"]
+        table = self._read("results", names, **self.query.span)
+        found: dict[tuple[str, str], set[str]] = {}
+        for row in table.group_by(names).aggregate([]).to_pylist():
+            found.setdefault((row["cluster"], row["scenario"]), set()).add(row["metric"])
+        return found
+
+    def _runs(self) -> Iterator[Runs]:
+        frame = self._read("runs", _RUN_COLUMNS, **self.query.span).to_pandas()
+        frame = frame.sort_values(["started_at", "run_id"])
+        for (cluster, scenario), rows in frame.groupby(["cluster", "scenario"], sort=True):
+            families = rows["ip_family"].fillna("").to_numpy(dtype=object)
+            known = set(families) - {""}
+            if len(known) == 1:  # runs before it was kept, and such as made no pair
+                families[families == ""] = known.pop()
+            yield Runs(
+                cluster=str(cluster),
+                scenario=str(scenario),
+                ids=tuple(rows["run_id"]),
+                instants=rows["started_at"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]"),
+                unsound=np.array(
+                    [verdict if verdict in UNSOUND else "" for verdict in rows["verdict"]], dtype=object
+                ),
+                paths=rows["path"].fillna(TrafficPath.POD_IP.value).to_numpy(dtype=object),
+                families=families,
+            )
+
+    def _of_metric(self, runs: Runs, metric: str) -> Iterator[Series]:
+        wanted = self.query.span | {"cluster": runs.cluster, "scenario": runs.scenario}
+        table = self._read("results", COLUMNS, metric=metric, **wanted)
+        if not len(table):
+            return
+        rows = Rows.of(table, runs)
+        for path in rows.paths:
+            if self.query.path and path != self.query.path:
+                continue
+            for family in rows.families(path):
+                key = SeriesKey(runs.cluster, runs.scenario, metric, "", str(path), family)
+                yield from self._of_way(runs, rows.of_way(path, family), key)
+
+    def _of_way(self, runs: Runs, rows: Rows, key: SeriesKey) -> Iterator[Series]:
+        left_out = Counter(runs.unsound[runs.unsound != ""].tolist())
+        if rows.unjudged:
+            left_out[_UNJUDGED] += rows.unjudged
+        if not self.query.node:
+            statistics = self.query.statistics_of(key.metric, several=rows.most_pairs > 1)
+            of_pairs = [each for each in statistics if each.merged_percent is None]
+            for statistic, places, values in rows.by_run(of_pairs):
+                made = replace(key, statistic=statistic.name)
+                yield _series(made, runs, places, values, left_out)
+            yield from self._of_requests(runs, key, statistics, left_out)
+        if (self.query.nodes or self.query.node) and self.query.statistics is None:
+            statistic = self.query.statistic or PERC50
+            for part in Part:
+                for node, places, values in rows.by_node(part, statistic, only=self.query.node):
+                    made = replace(key, statistic=statistic.name, node=node, part=part.value)
+                    yield _series(made, runs, places, values, {})
+
+    def _of_requests(
+        self, runs: Runs, key: SeriesKey, statistics: Sequence[Statistic], left_out: Mapping[str, int]
+    ) -> Iterator[Series]:
+        """Yield percentiles of all requests, where single ones were counted, which pairs' own cannot tell."""
+        if key.metric not in PERCENT_OF:
+            return
+        asked = [each for each in statistics if each.merged_percent is not None]
+        usual = self.query.statistics is None and self.query.statistic is None
+        wanted = [merged(PERCENT_OF[key.metric])] if usual else asked
+        if not wanted:
+            return
+        span = self.query.span | {"cluster": runs.cluster, "scenario": runs.scenario}
+        columns = ("run_id", "repeat", "least", "most", "sum", "buckets")
+        table = self._read("latencies", columns, **span)
+        repeats: dict[int, dict[int, list[Histogram]]] = {}
+        for row in table.to_pylist():
+            place = runs.places.get(row["run_id"])
+            if place is None or runs.unsound[place] or runs.paths[place] != key.path:
+                continue
+            if runs.families[place] != key.ip_family:
+                continue
+            repeat = -1 if row["repeat"] is None else row["repeat"]
+            repeats.setdefault(place, {}).setdefault(repeat, []).append(_histogram(row))
+        for statistic in wanted:
+            found = {
+                place: float(np.median([statistic.of_histograms(pairs) for pairs in _judged(of).values()]))
+                for place, of in sorted(repeats.items())
+            }
+            if found:
+                made = replace(key, statistic=statistic.name)
+                places = np.array(list(found), dtype=np.int64)
+                yield _series(made, runs, places, np.array(list(found.values())), left_out)
+
+    def _foreign(self) -> Iterator[Series]:
+        """Yield what others have measured: no run of ours is there to say more of it."""
+        if self.query.node or self.query.statistics is not None:
+            return
+        own = self._read("results", _FOREIGN_COLUMNS, is_foreign=True, **self.query.span).to_pandas()
+        own["statistic"] = PERC50.name  # of the only pair
+        columns = (*_FOREIGN_COLUMNS, "statistic")
+        found = pd.concat([own, self._read("summaries", columns, **self.query.span).to_pandas()])
+        found = found[found["metric"].isin(self.query.metrics()) & np.isfinite(found["value"].astype(float))]
+        if self.query.statistic:
+            found = found[found["statistic"] == self.query.statistic.name]
+        if self.query.path and self.query.path != TrafficPath.POD_IP:
+            return
+        self._runs_seen += found["run_id"].nunique()
+        groups = ["cluster", "scenario", "metric", "statistic", "origin"]
+        for names, rows in found.sort_values(["started_at", "run_id"]).groupby(groups, sort=True):
+            cluster, scenario, metric, statistic, origin = map(str, names)
+            yield Series(
+                SeriesKey(cluster, scenario, metric, statistic, origin=origin),
+                rows["started_at"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]"),
+                rows["value"].to_numpy(dtype=float),
+                tuple(rows["run_id"]),
+            )
+
+
+def _series(key: SeriesKey, runs: Runs, places: Codes, values: Values, left_out: Mapping[str, int]) -> Series:
+    order = np.argsort(places, kind="stable")
+    places, values = places[order], values[order]
+    return Series(
+        key, runs.instants[places], values, tuple(runs.ids[place] for place in places), dict(left_out)
+    )
+
+
+def _judged(repeats: dict[int, list[Histogram]]) -> dict[int, list[Histogram]]:
+    """Leave out what warmed up, where anything was repeated."""
+    return {repeat: pairs for repeat, pairs in repeats.items() if repeat >= 0} or repeats
+
+
+def _histogram(row: Mapping[str, Any]) -> Histogram:
+    buckets: Iterable[Mapping[str, Any]] = row["buckets"]
+    return Histogram(
+        buckets=tuple(
+            Bucket(_ns(bucket["over"]), _ns(bucket["up_to"]), bucket["count"]) for bucket in buckets
+        ),
+        least_ns=_ns(row["least"]),
+        most_ns=_ns(row["most"]),
+        sum_ns=_ns(row["sum"]),
+    )
+
+
+def _ns(milliseconds: float) -> int:
+    return round(milliseconds * NS_PER_MS)

@@ -1,0 +1,201 @@
+"""A metric's rows of many runs as numbers, and statistics over the pairs of each run, all runs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from netcadence.blame import Part
+from netcadence.statistics import PERC05, PERC50, Statistic
+from netcadence.traffic_path import TrafficPath
+from netcadence.trends.series import Values
+
+Codes = NDArray[np.int64]
+
+#: Which column holds the node that does its part.
+SIDES: Final = {Part.CLIENT: "client_node", Part.SERVER: "server_node"}
+#: What `Rows.of` reads.
+COLUMNS: Final = ("run_id", "value", "repeat", "path", *SIDES.values())
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one cluster and scenario, in the order of time.
+
+    Attributes:
+        unsound: What each is left out for; empty where it counts.
+        paths: The scenario's own, beside which a baseline's rows have another.
+    """
+
+    cluster: str
+    scenario: str
+    ids: tuple[str, ...]
+    instants: NDArray[np.datetime64]
+    unsound: NDArray[np.object_]
+    paths: NDArray[np.object_]
+    families: NDArray[np.object_]
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        return {run_id: place for place, run_id in enumerate(self.ids)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A metric's rows as numbers: which run, repeat and nodes, by code.
+
+    Attributes:
+        run: Place among the runs; rows of others are not here.
+        repeat: -1 where nothing was repeated.
+        unjudged: How many runs have rows here and are not listed.
+    """
+
+    runs: Runs
+    run: Codes
+    repeat: Codes
+    value: Values
+    path: Codes
+    path_names: Sequence[str]
+    sides: Mapping[Part, tuple[Codes, Sequence[str]]]
+    unjudged: int = 0
+
+    @classmethod
+    def of(cls, table: pa.Table, runs: Runs) -> Rows:
+        """Read them; what is of no counting run, of warming up, or no number is left out."""
+        ids, names = _coded(table.column("run_id"))
+        to_place = np.array([runs.places.get(name, -1) for name in names] or [-1], dtype=np.int64)
+        run = to_place[ids]
+        value = table.column("value").to_numpy().astype(float)
+        repeat = pc.fill_null(table.column("repeat"), -1).to_numpy().astype(np.int64)
+        counts = (run >= 0) & np.isfinite(value)
+        counts &= (runs.unsound == "")[run]
+        repeated = np.zeros(len(runs.ids), dtype=bool)
+        repeated[run[(run >= 0) & (repeat >= 0)]] = True
+        counts &= (repeat >= 0) | ~repeated[run]
+        path, path_names = _coded(pc.fill_null(table.column("path"), TrafficPath.POD_IP.value))
+        sides = {}
+        for part, column in SIDES.items():
+            codes, nodes = _coded(pc.fill_null(table.column(column), ""))
+            sides[part] = codes[counts], nodes
+        unjudged = int((to_place < 0).sum()) if len(names) else 0
+        return cls(
+            runs, run[counts], repeat[counts], value[counts], path[counts], path_names, sides, unjudged
+        )
+
+    @property
+    def paths(self) -> list[str]:
+        return sorted(self.path_names[code] for code in np.unique(self.path))
+
+    def families(self, path: str) -> list[str]:
+        """Return the IP families by which a path was gone."""
+        return sorted(set(self.runs.families[np.unique(self.run[self._is_path(path)])]))
+
+    def of_way(self, path: str, family: str) -> Rows:
+        """Return the rows of one path and IP family."""
+        chosen = self._is_path(path) & (self.runs.families == family)[self.run]
+        return self._only(chosen)
+
+    @property
+    def most_pairs(self) -> int:
+        """How many pairs a run, or a repeat of it, has at most."""
+        return int(np.unique(self._groups(), return_counts=True)[1].max()) if len(self.run) else 0
+
+    def by_run(self, statistics: Sequence[Statistic]) -> Iterator[tuple[Statistic, Codes, Values]]:
+        """Yield for each statistic the runs that have it, by place, and its values."""
+        if not len(self.run) or not statistics:
+            return
+        sorting = _Sorting.of(self._groups(), self.value)
+        for statistic in statistics:
+            yield statistic, *self._per_run(sorting.groups, sorting.take(statistic))
+
+    def by_node(
+        self, part: Part, statistic: Statistic, *, only: str | None
+    ) -> Iterator[tuple[str, Codes, Values]]:
+        """Yield each node's runs and values; none where all pairs are of one, for that is no other series."""
+        codes, names = self.sides[part]
+        present = [code for code in np.unique(codes) if names[code]]
+        if len(present) <= 1 or statistic.merged_percent is not None:
+            return
+        span = int(self._groups().max()) + 1
+        sorting = _Sorting.of(codes * span + self._groups(), self.value)
+        values = sorting.take(statistic)
+        for code in present:
+            if only and names[code] != only:
+                continue
+            chosen = sorting.groups // span == code
+            yield names[code], *self._per_run(sorting.groups[chosen] % span, values[chosen])
+
+    def _is_path(self, path: str) -> NDArray[np.bool_]:
+        return np.array([name == path for name in self.path_names])[self.path]
+
+    def _only(self, chosen: NDArray[np.bool_]) -> Rows:
+        sides = {part: (codes[chosen], names) for part, (codes, names) in self.sides.items()}
+        return replace(
+            self,
+            run=self.run[chosen],
+            repeat=self.repeat[chosen],
+            value=self.value[chosen],
+            path=self.path[chosen],
+            sides=sides,
+        )
+
+    def _groups(self) -> Codes:
+        """Number runs and repeats together; a run that was not repeated is its own only one."""
+        return self.run * self._repeats + self.repeat + 1
+
+    @property
+    def _repeats(self) -> int:
+        return int(self.repeat.max()) + 2 if len(self.repeat) else 1
+
+    def _per_run(self, groups: Codes, values: Values) -> tuple[Codes, Values]:
+        run = groups // self._repeats
+        if len(np.unique(run)) == len(run):
+            return run, values
+        medians = pd.Series(values).groupby(run, sort=True).median()
+        places: Codes = medians.index.to_numpy(dtype=np.int64)
+        per_run: Values = np.asarray(medians, dtype=np.float64)
+        return places, per_run
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorting:
+    """Values in order within their groups, which statistics by rank are read off."""
+
+    groups: Codes
+    begins: Codes
+    counts: Codes
+    ordered: Values
+
+    @classmethod
+    def of(cls, groups: Codes, values: Values) -> _Sorting:
+        order = np.lexsort((values, groups))
+        found, begins, counts = np.unique(groups[order], return_index=True, return_counts=True)
+        return cls(found, begins, counts, values[order])
+
+    def take(self, statistic: Statistic) -> Values:
+        """Take what `Statistic.of` takes, of each group."""
+        if not statistic.is_ratio:
+            return self._ranked(statistic)
+        low, median = self._ranked(PERC05), self._ranked(PERC50)
+        return np.divide(low, median, out=np.zeros_like(low), where=median != 0)
+
+    def _ranked(self, statistic: Statistic) -> Values:
+        sizes = np.unique(self.counts)
+        ranks = np.array([statistic.rank(int(size)) for size in sizes], dtype=np.int64)
+        picked: Values = self.ordered[self.begins + ranks[np.searchsorted(sizes, self.counts)]]
+        return picked
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
+    coded = pc.dictionary_encode(column).combine_chunks()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
+    return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary.to_pylist()
