@@ -216,16 +216,16 @@ class Lake:
         Raises:
             LakeError: The storage did not answer.
         """
-        from netcadence.lake.reading import Selection, read  # noqa: PLC0415 - a writer need not
+        from netcadence.lake.reading import Selection, read_columns  # noqa: PLC0415 - a writer need not
 
-        reading = read(self._storage, table, Selection(**wanted))
-        rows = reading.rows
+        condition = pc.scalar(True)  # noqa: FBT003 - a constant
         if metric is not None:
-            rows = rows.filter(pc.field("metric") == metric)
+            condition &= pc.field("metric") == metric
         if is_foreign is not None:
-            rows = rows.filter(pc.field("origin").is_valid() == is_foreign)
+            condition &= pc.field("origin").is_valid() if is_foreign else pc.field("origin").is_null()
+        reading = read_columns(self._storage, table, Selection(**wanted), names, condition)
         left_out = tuple(f"{self._storage.url_of(out.path)}: {out.reason}" for out in reading.left_out)
-        return rows.select(list(names)), left_out
+        return reading.rows, left_out
 
     def runs(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a concluded run, oldest first."""

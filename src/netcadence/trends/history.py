@@ -185,7 +185,7 @@ class History:
     def _measured(self) -> dict[tuple[str, str], set[str]]:
         """Return which metrics there are, by cluster and scenario."""
         names = ["cluster", "scenario", "metric"]
-        table = self._read("results", names, **self.query.span)
+        table = self._read("results", names, is_foreign=False, **self.query.span)
         found: dict[tuple[str, str], set[str]] = {}
         for row in table.group_by(names).aggregate([]).to_pylist():
             found.setdefault((row["cluster"], row["scenario"]), set()).add(row["metric"])
@@ -213,7 +213,7 @@ class History:
 
     def _of_metric(self, runs: Runs, metric: str) -> Iterator[Series]:
         wanted = self.query.span | {"cluster": runs.cluster, "scenario": runs.scenario}
-        table = self._read("results", COLUMNS, metric=metric, **wanted)
+        table = self._read("results", COLUMNS, metric=metric, is_foreign=False, **wanted)
         if not len(table):
             return
         rows = Rows.of(table, runs)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from netcadence.lake.layout import Place
 from netcadence.lake.schemas import FILE_SCHEMAS, SCHEMA_VERSION, table_of
 
-
 #: Tables that a concluded run need not have.
 _OTHERS = {"summaries", "acceptances", "latencies", "accepted_levels"}
 
