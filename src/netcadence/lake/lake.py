@@ -209,6 +209,8 @@ class Lake:
     ) -> tuple[pa.Table, tuple[str, ...]]:
         """Return some columns of a table as Arrow has them, in no order, and what could not be read.
 
+        `run_id` comes with a dictionary, since it repeats.
+
         Args:
             metric: Only rows of this one.
             is_foreign: Only rows that others have measured, or only ours.
@@ -218,12 +220,15 @@ class Lake:
         """
         from netcadence.lake.reading import Selection, read_columns  # noqa: PLC0415 - a writer need not
 
-        condition = pc.scalar(True)  # noqa: FBT003 - a constant
+        allowed: dict[str, frozenset[str | None]] = {}
         if metric is not None:
-            condition &= pc.field("metric") == metric
-        if is_foreign is not None:
-            condition &= pc.field("origin").is_valid() if is_foreign else pc.field("origin").is_null()
-        reading = read_columns(self._storage, table, Selection(**wanted), names, condition)
+            allowed["metric"] = frozenset({metric})
+        if is_foreign is False:
+            allowed["origin"] = frozenset({None})
+        condition = pc.field("origin").is_valid() if is_foreign else None
+        reading = read_columns(
+            self._storage, table, Selection(**wanted), names, allowed=allowed, condition=condition
+        )
         left_out = tuple(f"{self._storage.url_of(out.path)}: {out.reason}" for out in reading.left_out)
         return reading.rows, left_out
 

@@ -174,6 +174,10 @@ class History:
         self.left_out = tuple(dict.fromkeys((*self.left_out, *left_out)))
         return rows
 
+    def _frame(self, table: str, columns: Sequence[str], **wanted: Any) -> pd.DataFrame:
+        frame: pd.DataFrame = self._read(table, columns, **self.query.span, **wanted).to_pandas()
+        return frame.astype({"run_id": "object"})
+
     def _listed(self, cluster: str, scenario: str) -> tuple[pa.Table, dict[str, int]]:
         if (cluster, scenario) not in self._circumstances:
             wanted = self.query.span | {"cluster": cluster, "scenario": scenario}
@@ -192,7 +196,7 @@ class History:
         return found
 
     def _runs(self) -> Iterator[Runs]:
-        frame = self._read("runs", _RUN_COLUMNS, **self.query.span).to_pandas()
+        frame = self._frame("runs", _RUN_COLUMNS)
         frame = frame.sort_values(["started_at", "run_id"])
         for (cluster, scenario), rows in frame.groupby(["cluster", "scenario"], sort=True):
             families = rows["ip_family"].fillna("").to_numpy(dtype=object)
@@ -279,10 +283,10 @@ class History:
         """Yield what others have measured: no run of ours is there to say more of it."""
         if self.query.node or self.query.statistics is not None:
             return
-        own = self._read("results", _FOREIGN_COLUMNS, is_foreign=True, **self.query.span).to_pandas()
+        own = self._frame("results", _FOREIGN_COLUMNS, is_foreign=True)
         own["statistic"] = PERC50.name  # of the only pair
         columns = (*_FOREIGN_COLUMNS, "statistic")
-        found = pd.concat([own, self._read("summaries", columns, **self.query.span).to_pandas()])
+        found = pd.concat([own, self._frame("summaries", columns)])
         found = found[found["metric"].isin(self.query.metrics()) & np.isfinite(found["value"].astype(float))]
         if self.query.statistic:
             found = found[found["statistic"] == self.query.statistic.name]

@@ -195,7 +195,7 @@ class _Sorting:
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
-    coded = pc.dictionary_encode(column).combine_chunks()
+    coded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
     return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary.to_pylist()
