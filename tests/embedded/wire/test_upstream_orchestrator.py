@@ -125,6 +125,16 @@ def test_a_request_that_is_not_acceptable_is_answered_with_a_sentence(measured, 
     assert status["error"].startswith(f"RequestRejected: spec.{field}")
 
 
+def test_our_worker_uses_each_right_that_the_account_has_there_and_no_other(access, measured, granted):
+    assert measured("TCP", serverPodIP="nowhere")
+    used = {
+        (each["verb"], f"{each['resource']}.{each['group']}", bool(each["namespace"]), "")
+        for each in access.raw("/embedded/v1/uses")["uses"]
+        if each["user"] == f"system:serviceaccount:{NETPERF}:default"
+    }
+    assert used == granted("../clusterloader/worker.yaml")
+
+
 def test_what_its_schema_does_not_know_is_pruned_and_what_it_requires_is_asked_for(access, pods):
     whole = request(*pods, "TCP", bogus=1)
     whole["metadata"] = {"name": "unserved"}
