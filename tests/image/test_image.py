@@ -50,9 +50,7 @@ print(json.dumps({"uid": os.getuid(), "gid": os.getgid(), "status": {k: v.strip(
 
 def require(tool, tools):
     if tool not in tools:
-        pytest.skip(
-            f"{tool} is not in the image, for it is not on the PATH; where Go is, make setup builds it"
-        )
+        pytest.skip(f"{tool} is not in the image; where Go is, make setup builds the one that is put in")
 
 
 def said(launcher, *arguments):
