@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -156,3 +157,21 @@ def test_what_became_of_an_attempt_that_failed_is_said(path, bell):
     assert "refused" in probe(path, bell, done=enough(5)).spans[0].why
     with socket.create_server((path.server, path.port), backlog=128):
         assert probe(path, bell, seconds=0.2).spans[0].why == "no answer in time"
+
+
+def test_a_connection_whose_first_packet_was_swallowed_tells_nothing_of_what_came_later(path, bell):
+    """The kernel sends another one after a second: an attempt from before would look like one after."""
+    patient = ProbeOptions(interval_ms=1_000, timeout_ms=3_000)
+    with (
+        socket.create_server((path.server, path.port), backlog=0) as listener,
+        contextlib.ExitStack() as held,
+    ):
+        for _ in range(2):  # one that waits to be accepted, and one more that fills the queue
+            waiting = held.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex((path.server, path.port))
+        make_room = threading.Timer(0.5, lambda: held.callback(listener.accept()[0].close))
+        make_room.start()
+        sight = probe(path, bell, seconds=0.1, options=patient)
+        make_room.join()
+    assert sight.spans[0].why == "no connection at the first packet"

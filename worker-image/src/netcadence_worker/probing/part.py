@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _VERSION: Final = ToolVersion(name=Tool.PROBE, version=__version__)
 #: Of the time to arm, this is kept for saying so, where the state before the change does not come.
 _LAST_WORDS_S: Final = 1.0
+#: Milliseconds after which nobody is taken to answer before a change; whoever does so later is seen after it.
+_SILENCE_MS: Final = 250
 
 
 def take_part(job: Job, role: Role) -> None:
@@ -123,6 +125,8 @@ def _await_opposite(job: Job, path: Path, options: ProbeOptions, ports: Ports) -
     """
     bell, opposite = job.situation.bell, not options.ends_reachable
     until_s = job.arm_until - _LAST_WORDS_S
+    if not opposite:
+        options = options.model_copy(update={"timeout_ms": min(options.timeout_ms, _SILENCE_MS)})
     with Prober(path, options, ports=ports) as prober:
         prober.run(
             bell,

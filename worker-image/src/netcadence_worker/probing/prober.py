@@ -29,6 +29,8 @@ _LONGEST_ANSWER: Final = 1_024
 _RESET: Final = struct.pack("ii", 1, 0)
 #: A prober that looks so much later than it meant to was kept from it.
 _LATE_S: Final = 0.01
+#: Where Linux's `struct tcp_info` has `tcpi_total_retrans`, and its end.
+_RESENT: Final = slice(100, 104)
 
 
 class _Attempt:
@@ -78,6 +80,10 @@ class _Attempt:
     def _ask(self) -> bool:
         if error := self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(error, os.strerror(error))
+        if any(self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RESENT.stop)[_RESENT]):
+            # What was sent first is what tells of that moment; a second later there may be a way.
+            self.fail("no connection at the first packet")
+            return False
         self.socket.send(self._question.text)
         self._asked = True
         return True
