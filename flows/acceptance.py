@@ -11,6 +11,7 @@ was not is INVALID.
 from __future__ import annotations
 
 import contextvars
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -18,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -95,6 +96,32 @@ class Progress:
             stopped=self.stopped,
             phases_s=self.phases_s,
         )
+
+
+class Door:
+    """Lets one benchmark at a time in: of flow runs that begin together, Prefect's SQLite refuses some.
+
+    Those try again 2 s later. A context manager around the whole benchmark, which passes the door on once it
+    is in.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = threading.local()
+
+    def __enter__(self) -> Self:
+        self._lock.acquire()
+        self._inside.waits = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pass_on()
+
+    def pass_on(self) -> None:
+        """Let the next one in; called by the thread that came in, and harmless if it has done so already."""
+        if getattr(self._inside, "waits", False):
+            self._inside.waits = False
+            self._lock.release()
 
 
 @flow(name="acceptance", flow_run_name="acceptance {acceptance_id}", validate_parameters=False)
@@ -182,11 +209,12 @@ def _planned(programme: Programme) -> list[Measured]:
 
 def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
     """Make all measurements, each in a thread that waits for its turn; interrupted, all of them end."""
-    floor = Floor([len(wave) for wave in progress.programme.waves])
+    floor = Floor([[len(wave) for wave in sitting] for sitting in progress.programme.sittings])
     turns = [turn for wave in floor.waves for turn in wave]
     names = [each.scenario.name for each in progress.programme.measurements]
     chapters = Chapters(listener(), names, floor.front).all
     futures: list[Future[Measured]] = []
+    door = Door()
     with ThreadPoolExecutor(len(turns), thread_name_prefix="benchmark") as threads:
         for planned, turn, chapter in zip(progress.measured, turns, chapters, strict=True):
             labels = {"acceptance": progress.acceptance_id} | (
@@ -194,9 +222,8 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
             )
             # Prefect, and who listens, know by its context where a thread belongs.
             here = contextvars.copy_context()
-            futures.append(
-                threads.submit(here.run, _one, planned, Tenancy(tenure, turn, labels), where, chapter)
-            )
+            tenancy = Tenancy(tenure, turn, labels, door.pass_on)
+            futures.append(threads.submit(here.run, _one, planned, tenancy, where, chapter, door))
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
@@ -210,9 +237,9 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
         future.result()
 
 
-def _one(planned: Measured, tenancy: Tenancy, where: Surroundings, chapter: Chapter) -> Measured:
+def _one(planned: Measured, tenancy: Tenancy, where: Surroundings, chapter: Chapter, door: Door) -> Measured:
     """Make one measurement once its turn has come."""
-    with tenancy.turn, leases.under(tenancy), heard_by(chapter):
+    with tenancy.turn, leases.under(tenancy), heard_by(chapter), door:
         state: State[Any] = benchmark(
             planned.measurement.scenario,
             run_id=planned.run_id,

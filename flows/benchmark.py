@@ -42,7 +42,7 @@ from netcadence.pair import WorkerPod
 from netcadence.pairing import PairingError
 from netcadence.scenario import Scenario
 from netcadence.sla import Requirement, is_open
-from netcadence.traffic_path import AddressMissingError
+from netcadence.traffic_path import AddressMissingError, TrafficPath
 from netcadence_worker.contract import Reason
 from tasks import lease as leases
 from tasks import permissions
@@ -130,6 +130,8 @@ def benchmark(
         run=course.run.run_id,
         **(tenancy.labels if tenancy else {}),
     )
+    if tenancy:
+        tenancy.is_in()
     layout = outset(course, None if tenancy else lease_namespace)
     if layout:
         with ExitStack() as holding:
@@ -202,6 +204,10 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
         with course.phase("ready"):
             workers = ready(run, layout, course.facts.zones)
         course.facts = course.facts.among({worker.node for worker in workers})
+        if run.scenario.change and run.scenario.path is TrafficPath.LOAD_BALANCER:
+            # There the change comes before the probers, who have to follow at once.
+            with course.phase("turn"):
+                tenancy.turn.begin()
         workers = plan(course, workers, layout, owner)
         with Observation(run, workers, guard=tenancy.require) as course.observation:
             with course.phase("turn"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -24,11 +24,13 @@ class Tenancy:
     Attributes:
         turn: When it may measure beside the others under that lease.
         labels: What its run is marked with, for whoever called it.
+        is_in: Called once its flow run is known to Prefect.
     """
 
     tenure: Tenure
     turn: Turn = field(default_factory=Turn.alone)
     labels: Mapping[str, str] = field(default_factory=dict)
+    is_in: Callable[[], None] = lambda: None
 
     @property
     def trouble(self) -> LeaseLostError | None:

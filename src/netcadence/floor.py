@@ -1,12 +1,14 @@
 """Who measures when, where several benchmarks share one cluster: what would disturb waits, the rest goes on.
 
 Benchmarks come in waves. Those of one wave do not disturb each other and measure at the same time; those of
-another would. So that nothing measures its neighbour's work,
+another would. Waves come in sittings: those of one are set up together, and then measure one after another.
+So that nothing measures its neighbour's work,
 
-- a wave sets up once all earlier ones have ended their measuring: what these then have to do, removing their
-  workers, storing, judging, goes on beside it;
-- it measures once that is done too, and once all of it are set up;
-- what follows in one of a wave begins when all of it have measured.
+- a sitting sets up once all earlier ones have ended their measuring: what these then have to do, removing
+  their workers, storing, judging, goes on beside it;
+- its first wave measures once that is done too, and once all of it are set up; each other one once the wave
+  before it has measured;
+- what follows in one of a sitting begins when all of it have measured: until then its workers wait.
 """
 
 from __future__ import annotations
@@ -27,25 +29,28 @@ class _Stand(enum.IntEnum):
     SETTING_UP = 1
     READY = 2
     MEASURING = 3
-    TIDYING = 4
-    GONE = 5
+    MEASURED = 4
+    TIDYING = 5
+    GONE = 6
 
 
 class Floor:
     """The waves of benchmarks on one cluster.
 
     Args:
-        waves: How many benchmarks each wave has, in their order.
+        sittings: How many benchmarks each wave of each sitting has, in their order.
 
     Attributes:
         waves: A turn for each of them.
     """
 
-    def __init__(self, waves: Sequence[int]) -> None:
+    def __init__(self, sittings: Sequence[Sequence[int]]) -> None:
         self._changed = threading.Condition()
         self._stopped = False
+        sizes = [(sitting, size) for sitting, waves in enumerate(sittings) for size in waves]
         self.waves = tuple(
-            tuple(Turn(self, number) for _ in range(size)) for number, size in enumerate(waves)
+            tuple(Turn(self, sitting, number) for _ in range(size))
+            for number, (sitting, size) in enumerate(sizes)
         )
 
     def stop(self) -> None:
@@ -64,11 +69,15 @@ class Floor:
             raise KeyboardInterrupt
 
     def front(self) -> int:
-        """Return which benchmark others wait for, from 0: the first that has not measured, or is not gone."""
+        """Return which benchmark others wait for, from 0: the first to measure, to set up, or to be gone."""
         stands = [turn.stand for wave in self.waves for turn in wave]
-        busy = [number for number, stand in enumerate(stands) if _Stand.WAITING < stand < _Stand.TIDYING]
-        left = [number for number, stand in enumerate(stands) if stand < _Stand.GONE]
-        return next(iter((*busy, *left, len(stands) - 1)))
+        wanted = (
+            lambda stand: stand is _Stand.MEASURING,
+            lambda stand: stand in (_Stand.SETTING_UP, _Stand.READY),
+            lambda stand: stand < _Stand.GONE,
+        )
+        found = (number for is_wanted in wanted for number, stand in enumerate(stands) if is_wanted(stand))
+        return next(found, len(stands) - 1)
 
     def reach(self, turn: Turn, stand: _Stand, until: Callable[[], bool] = lambda: True) -> None:
         """Wait for a condition and then move on; also without it, once all is to end."""
@@ -78,30 +87,39 @@ class Floor:
             turn.stand = stand
             self._changed.notify_all()
 
-    def earlier(self, turn: Turn, least: _Stand) -> bool:
-        """Tell whether all earlier waves are so far."""
-        return all(each.stand >= least for wave in self.waves[: turn.wave] for each in wave)
+    def earlier_sittings(self, turn: Turn, least: _Stand) -> bool:
+        """Tell whether all of earlier sittings are so far."""
+        return all(each.stand >= least for each in self._turns if each.sitting < turn.sitting)
 
-    def fellows(self, turn: Turn, least: _Stand) -> bool:
-        """Tell whether all of a turn's own wave are so far."""
-        return all(each.stand >= least for each in self.waves[turn.wave])
+    def earlier_waves(self, turn: Turn, least: _Stand) -> bool:
+        """Tell whether all earlier waves are so far."""
+        return all(each.stand >= least for each in self._turns if each.wave < turn.wave)
+
+    def sitting(self, turn: Turn, least: _Stand) -> bool:
+        """Tell whether all of a turn's own sitting are so far."""
+        return all(each.stand >= least for each in self._turns if each.sitting == turn.sitting)
+
+    @property
+    def _turns(self) -> tuple[Turn, ...]:
+        return tuple(turn for wave in self.waves for turn in wave)
 
 
 class Turn:
     """One benchmark's place; a context manager for all that it does."""
 
-    def __init__(self, floor: Floor, wave: int) -> None:
+    def __init__(self, floor: Floor, sitting: int, wave: int) -> None:
         self._floor = floor
+        self.sitting = sitting
         self.wave = wave
         self.stand = _Stand.WAITING
 
     @classmethod
     def alone(cls) -> Turn:
         """Return the turn of a benchmark that shares the cluster with no other."""
-        return Floor([1]).waves[0][0]
+        return Floor([[1]]).waves[0][0]
 
     def __enter__(self) -> Self:
-        self._floor.reach(self, _Stand.SETTING_UP, lambda: self._floor.earlier(self, _Stand.TIDYING))
+        self._floor.reach(self, _Stand.SETTING_UP, lambda: self._floor.earlier_sittings(self, _Stand.TIDYING))
         try:
             self._floor.require()
         except BaseException:
@@ -119,20 +137,26 @@ class Turn:
         self._floor.require()
 
     def begin(self) -> None:
-        """Wait until measuring disturbs nobody and is disturbed by nobody; it begins then."""
+        """Wait until measuring disturbs nobody and is disturbed by nobody; it begins then, unless it has."""
         floor = self._floor
+        if self.stand >= _Stand.MEASURING:
+            return
         floor.reach(self, _Stand.READY)
         floor.reach(
             self,
             _Stand.MEASURING,
-            lambda: floor.earlier(self, _Stand.GONE) and floor.fellows(self, _Stand.READY),
+            lambda: (
+                floor.earlier_sittings(self, _Stand.GONE)
+                and floor.earlier_waves(self, _Stand.MEASURED)
+                and floor.sitting(self, _Stand.READY)
+            ),
         )
         floor.require()
 
     def end(self) -> None:
-        """Say that measuring is over, and wait until it is for all of the wave."""
-        self._floor.reach(self, _Stand.TIDYING)
-        self._floor.reach(self, _Stand.TIDYING, lambda: self._floor.fellows(self, _Stand.TIDYING))
+        """Say that measuring is over, and wait until it is for all of the sitting."""
+        self._floor.reach(self, _Stand.MEASURED)
+        self._floor.reach(self, _Stand.TIDYING, lambda: self._floor.sitting(self, _Stand.MEASURED))
 
     def _leave(self) -> None:
         self._floor.reach(self, _Stand.GONE)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from netcadence import document, scenario, sla
 from netcadence.acceptance import profile as profiles
 from netcadence.acceptance.profile import Check, Profile
+from netcadence.acceptance.sequence import Wave, sittings_of, waves_of
 from netcadence.budget import OverBudgetError
 from netcadence.errors import InvalidInputError
 from netcadence.layout import MeshError, lay_out
@@ -31,9 +32,6 @@ _BITS_PER_KBYTE: Final = 8 * 1024
 _LEAST_RATE: Final = 1_000
 #: Bytes that are written at a time under the cap.
 _CAP_WRITE: Final = 8_192
-#: Pairs of probers that go side by side, each of which tries every few milliseconds: more would wait for each
-#: other where nodes share two processors, and see gaps that are their own.
-_PROBED_AT_ONCE: Final = 12
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -79,12 +77,17 @@ class Programme:
 
     Attributes:
         source: The profile's file, for messages.
-        waves: Measurements that do not disturb each other, together; one wave after another.
+        sittings: Waves that are set up together and then measure in turn; one sitting after another. A wave
+            is measurements that do not disturb each other, which measure together.
     """
 
     source: Path
     profile: Profile
-    waves: tuple[tuple[Measurement, ...], ...]
+    sittings: tuple[tuple[Wave, ...], ...]
+
+    @property
+    def waves(self) -> tuple[Wave, ...]:
+        return tuple(itertools.chain.from_iterable(self.sittings))
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -167,10 +170,10 @@ def of(profile: Profile, source: Path) -> Programme:
             measurements[chosen.config_hash] = replace(known, asked=(*known.asked, asked))
     if refusals:
         raise InvalidInputError("\n".join(refusals))
-    waves = _waves(measurements.values())
+    everything = list(measurements.values())
     if profile.canary:
-        waves.append((_canary(measurements.values(), source),))
-    return Programme(source, profile, tuple(waves))
+        everything.append(_canary(measurements.values(), source))
+    return Programme(source, profile, sittings_of(waves_of(everything)))
 
 
 def _scenario(profile: Profile, check: Check, source: Path, field: str) -> Scenario:
@@ -212,19 +215,6 @@ def _requirements(check: Check, chosen: Scenario, defaults: sla.Sla, where: str)
             f"{where}: nothing is asked of {chosen.name}; allowed: {sla.allowed_for(chosen)}"
         )
     return found
-
-
-def _waves(measurements: Iterable[Measurement]) -> list[tuple[Measurement, ...]]:
-    """Put neighbours together that do not disturb each other, as far as they go side by side."""
-    waves: list[tuple[Measurement, ...]] = []
-    for each in measurements:
-        together = (*(waves[-1] if waves else ()), each)
-        fits = sum(one.scenario.pairs for one in together) <= _PROBED_AT_ONCE
-        if waves and fits and not any(one.disturbs for one in together):
-            waves[-1] = together
-        else:
-            waves.append((each,))
-    return waves
 
 
 def _canary(measurements: Iterable[Measurement], source: Path) -> Measurement:

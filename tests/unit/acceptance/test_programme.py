@@ -190,12 +190,30 @@ def test_pairs_that_a_cluster_cannot_seat_are_left_to_be_a_result(programme):
     programme.require_possible([Site("only")])
 
 
+def names(sittings):
+    return [[[each.scenario.name for each in wave] for wave in sitting] for sitting in sittings]
+
+
 def test_what_loads_nothing_goes_side_by_side_as_far_as_that_disturbs_nobody():
-    waves = [[each.scenario.name for each in wave] for wave in programmes.load(profiles.DEFAULT).waves]
-    together = [wave for wave in waves if len(wave) > 1]
-    assert together == [["load-balancer", "policy-deny"]]
-    assert ["tcp-1:1"] in waves
-    assert waves[-1] == ["tcp-1:1-canary"]
+    found = programmes.load(profiles.DEFAULT)
+    together = [wave for wave in found.waves if len(wave) > 1]
+    assert together
+    for wave in together:
+        assert not any(each.disturbs for each in wave)
+        assert sum(each.scenario.pairs for each in wave) <= 12
+
+
+def test_what_is_set_up_together_is_alike_and_no_more_than_the_largest_has():
+    sittings = names(programmes.load(profiles.DEFAULT).sittings)
+    tools, probes, many = sittings
+    assert tools == [["tcp-1:1"], ["udp-1:1"], ["http-qps"], ["grpc-qps"], ["tcp-1:1-canary"]]
+    assert many == [["tcp-50:50"]]
+    assert "policy-new-pod" in probes[0]
+
+
+def test_where_nothing_is_large_nothing_is_set_up_together(write_profile):
+    sittings = programmes.load(write_profile(), canary=False).sittings
+    assert all(len(sitting) == 1 for sitting in sittings)
 
 
 def test_the_shipped_profile_holds_the_checks_of_the_guide():

@@ -63,11 +63,12 @@ def all_of(floor, diary, **options):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.integers(1, 3), min_size=1, max_size=4))
-def test_no_wave_measures_beside_what_another_does(sizes):
+@given(st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=3), min_size=1, max_size=3))
+def test_no_wave_measures_beside_what_another_does(sittings):
     """Whatever the waves are, and in whichever order their threads come."""
     diary = Diary()
-    all_of(Floor(sizes), diary, pause_s=0.001)
+    all_of(Floor(sittings), diary, pause_s=0.001)
+    sizes = [size for sitting in sittings for size in sitting]
     assert len(diary.entries) == 5 * sum(sizes)
     names = [[f"{number}.{place}" for place in range(size)] for number, size in enumerate(sizes)]
     for number, wave in enumerate(names):
@@ -80,7 +81,7 @@ def test_no_wave_measures_beside_what_another_does(sizes):
 
 
 def test_the_next_one_sets_up_while_the_last_one_tidies():
-    floor, diary = Floor([1, 1]), Diary()
+    floor, diary = Floor([[1], [1]]), Diary()
     (first,), (second,) = floor.waves
     with first:
         first.begin()
@@ -95,7 +96,7 @@ def test_the_next_one_sets_up_while_the_last_one_tidies():
 
 
 def test_one_that_fails_while_it_sets_up_keeps_nobody_waiting():
-    floor, diary = Floor([2, 1]), Diary()
+    floor, diary = Floor([[2], [1]]), Diary()
     (failing, fellow), (following,) = floor.waves
     threads = [
         go(following, "following", diary),
@@ -109,7 +110,7 @@ def test_one_that_fails_while_it_sets_up_keeps_nobody_waiting():
 
 def test_when_all_is_to_end_nothing_waits_and_nothing_begins():
     """Whoever waits for its turn is interrupted; whoever measures learns it when it asks, and can tidy up."""
-    floor = Floor([1, 1])
+    floor = Floor([[1], [1]])
     (first,), (second,) = floor.waves
     interrupted = []
 
@@ -140,7 +141,7 @@ def test_a_benchmark_alone_never_waits():
 
 
 def test_in_front_is_the_first_that_has_not_measured_and_then_the_first_that_is_not_gone():
-    floor = Floor([1, 1])
+    floor = Floor([[1], [1]])
     (first,), (second,) = floor.waves
     with first:
         first.begin()
@@ -149,3 +150,21 @@ def test_in_front_is_the_first_that_has_not_measured_and_then_the_first_that_is_
         with second:
             assert floor.front() == 1
     assert floor.front() == 1
+
+
+def test_what_is_set_up_together_measures_in_turn_and_tidies_together():
+    """So nobody sets up, or tidies, while another one measures; and the next sitting waits for all of it."""
+    diary = Diary()
+    all_of(Floor([[1, 1], [1]]), diary, pause_s=0.01)
+    assert diary.at("1.0", "sets up") < diary.at("0.0", "measures")
+    assert diary.at("0.0", "has measured") < diary.at("1.0", "measures")
+    assert diary.at("1.0", "has measured") < diary.at("0.0", "tidies")
+    assert diary.at("1.0", "has measured") < diary.at("2.0", "sets up")
+
+
+def test_a_turn_that_has_begun_goes_on():
+    with Turn.alone() as turn:
+        turn.begin()
+        stand = turn.stand
+        turn.begin()
+        assert turn.stand is stand
