@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SCENARIOS ?= tcp-1:1 udp-1:1 http-1:1 tcp-50:50 udp-50:50 http-50:50
 # Many tests wait most of their time, so that three do not crowd two processors.
 TEST_PROCESSES ?= 3
+# What is compiled once is not compiled again by each of many processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:  ## Say what there is to make

@@ -43,9 +43,9 @@ def answers(api: str) -> bool:
 
 
 def start(api: str, home: Home) -> bool:
-    """Start a server in the background if none answers; returns whether one had to be started.
+    """Start a server in the background if none answers; returns whether one has to be waited for.
 
-    Does not wait until it answers: see `wait`.
+    Does not wait until it answers: see `wait`. What another command has just started is not started again.
 
     Raises:
         ServerError: The address is not on this machine, or something else listens there.
@@ -57,6 +57,8 @@ def start(api: str, home: Home) -> bool:
         raise ServerError(
             f"No Prefect server answers at {api}. Start it, or unset PREFECT_API_URL to have one here."
         )
+    if _is_alive(_pid(home), port=where.port):
+        return True
     if _listens(api):
         raise ServerError(
             f"Something that is not a Prefect server listens at {where.hostname}:{where.port}. "
@@ -140,13 +142,20 @@ def _pid(home: Home) -> int:
         return 0
 
 
-def _is_alive(pid: int) -> bool:
-    """Tell whether a process still is the server that we started, and not another that got its number."""
+def _is_alive(pid: int, port: int | None = None) -> bool:
+    """Tell whether a process still is the server that we started, and not another that got its number.
+
+    With a port, whether it is one for that.
+    """
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return pid > 0 and b"prefect" in command and b"server" in command
+    if not command:  # one that has just been started has none yet, and one that has ended none any more
+        return pid > 0 and state not in "ZX"
+    wanted = {b"prefect", b"server"} | ({b"%d" % port} if port else set())
+    return pid > 0 and wanted <= set(command.split(b"\0"))
 
 
 def _log_tail(home: Home, lines: int = 15) -> str:

@@ -7,7 +7,9 @@ both, one round the one and another round the other.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 
 class Shape(enum.StrEnum):
@@ -111,26 +113,23 @@ class Mesh:
 
     def over(self, nodes: int) -> Schedule:
         """Return the schedule for so many nodes, at least two."""
-        tournament = _tournament(nodes)
-        meetings = tournament[: None if self.degree is None else self.degree + nodes % 2]
+        meetings = islice(_tournament(nodes), None if self.degree is None else self.degree + nodes % 2)
         rounds = tuple(direction for meeting in meetings for direction in (_forth(meeting), _back(meeting)))
         return Schedule(nodes, rounds * self.repeats)
 
 
-def _tournament(players: int) -> list[list[tuple[int, int]]]:
-    """Return rounds in which each player meets each other once: n - 1 of them, or n if n is odd.
+def _tournament(players: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield rounds in which each player meets each other once: n - 1 of them, or n if n is odd.
 
     Any two that follow each other form a path or circle through all players, so that the first few already
     connect everybody with everybody.
     """
     # In an odd circle an empty chair takes part: whoever meets it sits out.
     chairs = players + players % 2
-    rounds = []
     for turn in range(chairs - 1):
         circle = [0, *((seat + turn) % (chairs - 1) + 1 for seat in range(chairs - 1))]
         meetings = ((circle[seat], circle[-1 - seat]) for seat in range(chairs // 2))
-        rounds.append([meeting for meeting in meetings if max(meeting) < players])
-    return rounds
+        yield [meeting for meeting in meetings if max(meeting) < players]
 
 
 def _forth(meeting: list[tuple[int, int]]) -> tuple[Match, ...]:

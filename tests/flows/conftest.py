@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -15,7 +14,7 @@ from unittest import mock
 import pytest
 import yaml
 
-from flows import environment, server
+from flows import environment
 from netcadence.embedded import Cluster, Image, Settings
 from netcadence.embedded.processes import ProcessIdentity
 from netcadence.embedded.state import ROOT_VARIABLE
@@ -23,12 +22,16 @@ from netcadence.home import VARIABLE, Home
 from netcadence.kube.access import Access
 from netcadence.kube.resource import POD, REQUEST
 from netcadence_worker.contract import RUN_LABEL
+from tests.shared_server import SharedServer
 
 WORKER = (sys.executable, "-m", "netcadence_worker")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NAMESPACES = Path("/run/netns")
 IPERF = shutil.which("iperf")
 FALSE_WORKERS = Path(__file__).parent / "faults" / "false_workers"
+
+#: A moderate rate, for traffic as fast as it goes takes the processors from the tests beside.
+BITS_PER_S = {"TCP": 100_000_000, "UDP": 1_000_000}
 
 #: What stands in the place of iperf in the images of that name. Each tells its version like a good tool.
 FALSE_TOOLS = {
@@ -52,13 +55,20 @@ def free_port():
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory, free_port, processes_of, until):
+def shared_server(tmp_path_factory, free_port):
+    """A server that this process and those beside it share; it does not run yet."""
+    base = tmp_path_factory.getbasetemp()
+    return SharedServer((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "server", free_port)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory, shared_server, processes_of, until):
     """A home of this session's own, which the environment names, with nothing running from it at the end."""
     home = Home(tmp_path_factory.mktemp("home"))
     own = {
         VARIABLE: str(home.root),
         ROOT_VARIABLE: str(tmp_path_factory.mktemp("clusters")),
-        "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api",
+        "PREFECT_API_URL": shared_server.api,
     }
     with mock.patch.dict(os.environ):
         for name in [name for name in os.environ if name.startswith(("PREFECT_", "GX_"))]:
@@ -73,33 +83,24 @@ def home(tmp_path_factory, free_port, processes_of, until):
     until(nothing_runs_from_it)  # what was told to end may take a moment
 
 
-#: Another process starts the server and ends, as the command line does.
-START_SERVER = """
-from flows import environment, server
-from netcadence.home import Home
-home = Home.beside(environment.CHECKOUT)
-assert server.start(environment.prepare(home), home)
-"""
-
-
 @pytest.fixture(scope="session")
-def prefect(home):
-    """A Prefect server of this session's home, to which flows in this process report; its API's address."""
+def prefect(home, shared_server):
+    """A Prefect server to which flows in this process report; its API's address."""
+    del home
     from prefect.settings import (  # noqa: PLC0415 - Prefect reads its settings as it is imported
         PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_LOGGING_TO_API_ENABLED,
         temporary_settings,
     )
 
-    api = os.environ["PREFECT_API_URL"]
-    subprocess.run([sys.executable, "-c", START_SERVER], check=True)
-    try:
-        server.wait(api, home)
-        with temporary_settings({PREFECT_API_URL: api, PREFECT_LOGGING_TO_API_ENABLED: False}):
-            yield api
-    finally:  # also one that did not answer in time
-        stopped = server.stop(home)
-    assert stopped
+    settings = {
+        PREFECT_API_URL: shared_server.api,
+        PREFECT_LOGGING_TO_API_ENABLED: False,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,  # for which a flow waits half a second: see flows.session
+    }
+    with shared_server.running(), temporary_settings(settings):
+        yield shared_server.api
 
 
 @pytest.fixture(scope="session")
@@ -155,13 +156,13 @@ def access(cluster):
 
 @pytest.fixture(scope="session")
 def write_scenario(tmp_path_factory):
-    """Return what writes a short scenario and returns its file."""
+    """Return what writes a short scenario, of a moderate rate unless it has options, and returns its file."""
 
     def write(name, protocol="TCP", **fields):
         tool = "siege" if protocol == "HTTP" else "iperf"
         content = {"name": name, "title": "A test", "protocol": protocol, "tool": tool, "duration_s": 1}
-        if protocol == "UDP":
-            content["options"] = {"iperf": {"bandwidth": 1_000_000}}
+        if fields.get("tool", tool) == "iperf":
+            content["options"] = {"iperf": {"bandwidth": BITS_PER_S[protocol]}}
         file = tmp_path_factory.mktemp("scenario") / f"{name}.yaml"
         file.write_text(yaml.safe_dump(content | fields))
         return file

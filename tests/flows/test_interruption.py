@@ -32,7 +32,7 @@ CASES = {
 def interrupted(request, prefect, write_scenario, processes_of, until):
     """A command that was interrupted: what it printed, and what was there of it before."""
     del prefect
-    scenario = write_scenario("tcp-interrupted", clients=2, duration_s=60)
+    scenario = write_scenario("tcp-interrupted", clients=2, duration_s=60, options={})
     number, moment = CASES[request.param]
     run_id = f"interrupted-{request.param.lower().replace(' ', '-')}"
     command = [NETCADENCE, "run", str(scenario), "--embedded", "--run-id", run_id]

@@ -83,7 +83,7 @@ def limited(wide):
 def test_a_node_with_a_slow_uplink_is_named_and_a_healthy_mesh_names_nobody(
     limited, measure, write_scenario, artifacts
 ):
-    scenario = write_scenario("tcp-mesh-limited", shape="mesh", duration_s=2)
+    scenario = write_scenario("tcp-mesh-limited", shape="mesh", duration_s=2, options={})
     healthy = measure(scenario, on=limited)
     assert split(healthy).named == ()
     assert "no node stands out" in said(artifacts, healthy)

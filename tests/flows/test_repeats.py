@@ -5,13 +5,15 @@ import pytest
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 
-REPEATS = {"least": 5, "most": 6, "warm_up": 1}
+MOST = 6
+#: As fast as it goes, so that no two repeats are alike.
+REPEATED = {"repeats": {"least": 5, "most": MOST, "warm_up": 1}, "skew_max_ms": 5000, "options": {}}
 
 
 @pytest.fixture(scope="module")
 def report(measure, write_scenario):
     """A run whose threshold is far from what it measures."""
-    return measure(write_scenario("tcp-repeated", repeats=REPEATS, skew_max_ms=5000)).result()
+    return measure(write_scenario("tcp-repeated", **REPEATED)).result()
 
 
 def test_a_run_far_from_its_threshold_passes_after_the_least_repeats(report):
@@ -38,12 +40,12 @@ def test_a_threshold_amid_what_is_measured_is_decided_by_all_of_the_interval_or_
     """The threshold is the median of the run before; on which side this one comes down is chance."""
     measured = sorted(outcome.value("throughput") for outcome in report.record.outcomes[1:])
     amid = write_sla(throughput_min_kbytes=measured[2])
-    state = measure(write_scenario("tcp-amid", repeats=REPEATS, skew_max_ms=5000), sla=amid)
+    state = measure(write_scenario("tcp-amid", **REPEATED), sla=amid)
     again = state.result(raise_on_failure=False)
     (finding,) = (each for each in again.judgement.findings if each.suite == "sla")
     interval = finding.interval
     if interval.low < finding.threshold <= interval.high:
-        assert (again.judgement.verdict, interval.repeats) == (Verdict.INCONCLUSIVE, REPEATS["most"])
+        assert (again.judgement.verdict, interval.repeats) == (Verdict.INCONCLUSIVE, MOST)
         assert state.name == "Inconclusive"
     elif interval.low >= finding.threshold:
         assert again.judgement.verdict is Verdict.PASS

@@ -13,7 +13,8 @@ PAIRS = 4
 @pytest.fixture(scope="module")
 def state(measure, write_scenario, write_sla):
     """Four pairs at once on a machine that they share, as all of an embedded cluster does."""
-    scenario = write_scenario("tcp-4:4", clients=PAIRS, servers=PAIRS, duration_s=3, skew_max_ms=2000)
+    flat_out = {"clients": PAIRS, "servers": PAIRS, "duration_s": 3, "skew_max_ms": 2000, "options": {}}
+    scenario = write_scenario("tcp-4:4", **flat_out)
     return measure(scenario, sla=write_sla(throughput_min_kbytes=1_000_000_000))
 
 
