@@ -37,11 +37,16 @@ image: setup  ## Build the worker's image, IMAGE=name:tag, with docker, podman o
 
 .PHONY: test
 test: lint  ## Run every check and test
+	@sh tests/install-object-stores.sh "$(CURDIR)/$(BIN)" 45
 	@$(BIN)/pytest -m "not alone" --numprocesses=$(TEST_PROCESSES) || { \
 		test $$? -eq 1 || exit; \
 		echo "Failed beside others; once more without any: a machine too busy for a start on time passes now, a fault fails again"; \
 		$(BIN)/pytest -m "not alone" --last-failed --last-failed-no-failures=none; }
 	@$(BIN)/pytest -m alone
+
+.PHONY: object-stores
+object-stores: setup  ## Build the S3 server in which the lake is tested
+	@sh tests/install-object-stores.sh "$(CURDIR)/$(BIN)" 1200
 
 .PHONY: test-cluster
 test-cluster: setup  ## Test on the cluster that KUBECONFIG names: make test-cluster IMAGE=registry/worker:tag

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from flows import accept_commands, embedded_commands, environment, perfdata_commands
+from flows import accept_commands, embedded_commands, environment, lake_commands, perfdata_commands
 from flows.display import Display
 from flows.exit_code import ExitCode, gravest, of_error
 from flows.options import (
@@ -309,6 +309,8 @@ def results(
 
 application.command()(accept_commands.accept)
 application.command("import-perfdata")(perfdata_commands.import_perfdata)
+application.command()(lake_commands.compact)
+application.command()(lake_commands.retention)
 
 
 @application.command()

@@ -14,6 +14,8 @@ from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Completed, Failed
 
 from netcadence.kube.leftovers import Cleaning
+from netcadence.lake.compaction import Compaction
+from netcadence.lake.retention import Retirement
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
 from netcadence.report import as_markdown
 
@@ -69,6 +71,24 @@ def report_cleaning(done: Cleaning, cluster: str) -> None:
         rows,
         key=artifact_key("housekeeping", cluster),
         description=f"Of runs that live no longer: {len(rows) - left} removed, {left} still there",
+    )
+
+
+@task(name="report upkeep", cache_policy=NO_CACHE)
+def report_upkeep(done: Compaction, retired: Retirement) -> None:
+    """Leave what became of the lake's files as an artifact."""
+    rows = [
+        {"file": each.place.path, "now": f"{each.files} files, {each.runs} runs, {each.rows} rows"}
+        for each in done.merged
+    ]
+    rows += [{"file": each.path, "now": f"put aside: {each.reason}"} for each in done.aside]
+    rows += [{"file": each.path, "now": f"left as it is: {each.reason}"} for each in done.left]
+    rows += [{"file": path, "now": "removed, for it is older than is to be kept"} for path in retired.paths]
+    create_table_artifact(
+        rows,
+        key=artifact_key("upkeep"),
+        description=f"{len(done.merged)} files put together, {len(done.aside)} put aside, "
+        f"{len(retired.paths)} removed for their age",
     )
 
 

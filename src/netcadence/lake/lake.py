@@ -18,6 +18,7 @@ from netcadence.errors import InvalidInputError
 from netcadence.foreign import ForeignRun
 from netcadence.lake import tables
 from netcadence.lake.layout import Place
+from netcadence.lake.retention import Retirement, retire
 from netcadence.lake.snapshot import names_of, take, unchanged
 from netcadence.lake.storage import Storage
 from netcadence.record import Judgement, RunFacts, RunRecord
@@ -303,6 +304,17 @@ class Lake:
 
         until = ((now or datetime.now(UTC)).astimezone(UTC) - older_than).date()
         return compact(self._storage, until=until, keep_replaced_s=keep_replaced_s)
+
+    def retire(
+        self, keep: Mapping[str, timedelta], *, now: datetime | None = None, dry_run: bool = False
+    ) -> Retirement:
+        """Remove what is older than a table's runs are kept; other tables are kept for ever.
+
+        Raises:
+            LakeError: The storage refused or did not answer. What was removed until then is gone.
+        """
+        today = (now or datetime.now(UTC)).astimezone(UTC).date()
+        return retire(self._storage, keep, today=today, dry_run=dry_run)
 
     def _keep(self, facts: RunFacts, contents: Mapping[str, pa.Table]) -> WrittenRun:
         day = self._day(facts)

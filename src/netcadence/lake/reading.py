@@ -14,6 +14,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from netcadence.errors import InvalidInputError
 from netcadence.lake.errors import LakeChangedError
@@ -215,16 +216,27 @@ def fragment_of(
 
 
 def diagnosed(storage: Storage, path: str, error: Exception) -> LeftOut:
-    """Tell a broken file from a storage that does not answer: only the former can be read byte by byte.
+    """Tell a broken file from a storage that did not answer: the latter gives all of a file that is sound.
 
     Raises:
         LakeError: The storage did not answer.
-        LakeChangedError: The file has vanished.
+        LakeChangedError: The file has vanished, or is sound: it was the storage, for a moment.
     """
     if not storage.exists(path):
         raise LakeChangedError(f"{storage.url_of(path)} vanished while it was read; read again") from error
-    storage.read(path)
+    if isinstance(error, OSError) and _is_sound(storage.read(path)):
+        raise LakeChangedError(f"{storage.url_of(path)} was out of reach: {error}; read again") from error
     return LeftOut(path, f"not readable as Parquet: {str(error).splitlines()[0]}")
+
+
+def _is_sound(data: pa.Buffer) -> bool:
+    try:
+        with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
+            for index in range(file.num_row_groups):
+                file.read_row_group(index)
+    except (pa.ArrowException, OSError):
+        return False
+    return True
 
 
 def _read(

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
 from netcadence.errors import InvalidInputError
-from netcadence.lake.errors import storage_errors
+from netcadence.lake.errors import LakeUnavailableError, storage_errors
 
+_log = logging.getLogger(__name__)
+
+#: So long a storage may be out of reach: an object store that is overloaded or restarted answers in minutes.
+PATIENCE_S: Final = 180.0
+_FIRST_PAUSE_S: Final = 0.2
+_LONGEST_PAUSE_S: Final = 10.0
+Made = TypeVar("Made")
 #: Here a write shows at its end, whole or not at all, and a rename would be a copy.
 _OBJECT_STORES: Final = frozenset({"s3", "gcs", "abfs"})
 
@@ -25,13 +34,15 @@ class Storage:
 
     Args:
         url: A local path, or an address that pyarrow knows, such as `s3://bucket/prefix` or `gs://bucket/prefix`.
+        patience_s: How long what may pass is tried again, where the storage is not this machine's disk.
 
     Raises:
         InvalidInputError: The address is of no kind that pyarrow knows.
         LakeError: It is, and the storage cannot be reached.
     """
 
-    def __init__(self, url: str | Path) -> None:
+    def __init__(self, url: str | Path, *, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         text = str(url)
         if "://" in text:
             self.url = _without_secrets(text)
@@ -52,11 +63,11 @@ class Storage:
         return info.type is fs.FileType.File and info.size == data.size and self.read(path).equals(data)
 
     def read(self, path: str) -> pa.Buffer:
-        with (
-            storage_errors(f"could not read {self.url_of(path)}"),
-            self._filesystem.open_input_file(self.absolute(path)) as stream,
-        ):
-            return stream.read_buffer()
+        def read() -> pa.Buffer:
+            with self.opened(path) as stream:
+                return stream.read_buffer()
+
+        return self.patiently(f"could not read {self.url_of(path)}", read)
 
     def opened(self, path: str) -> pa.NativeFile:
         """Return a file to read from here and there; raises what the file system does."""
@@ -64,10 +75,10 @@ class Storage:
 
     def files(self, folder: str) -> list[str]:
         """Return all files below a folder, sorted, but for unfinished ones (`.` or `_` begins their name)."""
-        with storage_errors(f"could not list {self.url_of(folder)}"):
-            infos = self._filesystem.get_file_info(
-                fs.FileSelector(self.absolute(folder), allow_not_found=True, recursive=True)
-            )
+        below = fs.FileSelector(self.absolute(folder), allow_not_found=True, recursive=True)
+        infos = self.patiently(
+            f"could not list {self.url_of(folder)}", lambda: self._filesystem.get_file_info(below)
+        )
         paths = (info.path[len(self._root) :].lstrip("/") for info in infos if info.type is fs.FileType.File)
         return sorted(path for path in paths if not any(part[0] in "._" for part in path.split("/")))
 
@@ -78,22 +89,20 @@ class Storage:
 
     def delete(self, path: str) -> None:
         """Remove a file, and on a disk its folder once that is empty; what is gone already is no error."""
-        with storage_errors(f"could not remove {self.url_of(path)}"):
-            try:
+
+        def delete() -> None:
+            with suppress(FileNotFoundError):
                 self._filesystem.delete_file(self.absolute(path))
-            except FileNotFoundError:
-                return
-            if self._filesystem.type_name == "local":
-                with suppress(OSError):  # it holds something again, or another has removed it
-                    Path(self.absolute(path)).parent.rmdir()
+
+        self.patiently(f"could not remove {self.url_of(path)}", delete)
+        if self._filesystem.type_name == "local":
+            with suppress(OSError):  # it holds something again, or another has removed it
+                Path(self.absolute(path)).parent.rmdir()
 
     def write(self, path: str, data: pa.Buffer) -> None:
         """Write a file so that a reader sees all of it or nothing, whatever happens meanwhile."""
-        with storage_errors(f"could not write {self.url_of(path)}"):
-            if self._filesystem.type_name in _OBJECT_STORES:
-                self._write(self.absolute(path), data)
-            else:
-                self._write_and_rename(self.absolute(path), data)
+        write = self._write if self._filesystem.type_name in _OBJECT_STORES else self._write_and_rename
+        self.patiently(f"could not write {self.url_of(path)}", lambda: write(self.absolute(path), data))
 
     @property
     def filesystem(self) -> fs.FileSystem:
@@ -104,8 +113,32 @@ class Storage:
         return f"{self._root}/{path}"
 
     def _info(self, path: str) -> fs.FileInfo:
-        with storage_errors(f"could not look at {self.url_of(path)}"):
-            return self._filesystem.get_file_info(self.absolute(path))
+        return self.patiently(
+            f"could not look at {self.url_of(path)}",
+            lambda: self._filesystem.get_file_info(self.absolute(path)),
+        )
+
+    def patiently(self, doing: str, work: Callable[[], Made]) -> Made:
+        """Do something with the storage, and again while it says that this may help.
+
+        All that is done here can be done twice: a file's bytes are the same whenever it is written.
+
+        Raises:
+            LakeUnavailableError: It did not help for as long as patience lasts.
+            LakeRefusedError: Something has to be changed first.
+        """
+        last = time.monotonic() + (0 if self._filesystem.type_name == "local" else self._patience_s)
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                with storage_errors(doing):
+                    return work()
+            except LakeUnavailableError as error:
+                if time.monotonic() + pause_s > last:
+                    raise
+                _log.warning("%s; trying again in %.1f s", error, pause_s)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _write(self, path: str, data: pa.Buffer) -> None:
         with self._filesystem.open_output_stream(path) as stream:
