@@ -42,7 +42,7 @@ from netcadence.pair import WorkerPod
 from netcadence.pairing import PairingError
 from netcadence.scenario import Scenario
 from netcadence.sla import Requirement, is_open
-from netcadence.traffic_path import AddressMissingError, TrafficPath
+from netcadence.traffic_path import AddressMissingError
 from netcadence_worker.contract import Reason
 from tasks import lease as leases
 from tasks import permissions
@@ -204,8 +204,8 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
         with course.phase("ready"):
             workers = ready(run, layout, course.facts.zones)
         course.facts = course.facts.among({worker.node for worker in workers})
-        if run.scenario.change and run.scenario.path is TrafficPath.LOAD_BALANCER:
-            # There the change comes before the probers, who have to follow at once.
+        if run.scenario.change is Change.SERVICE:
+            # What its Services are given beforehand is free until the change: nobody is to take it meanwhile.
             with course.phase("turn"):
                 tenancy.turn.begin()
         workers = plan(course, workers, layout, owner)

@@ -28,11 +28,18 @@ _QUIET: Final = {
     # The progress display speaks on the terminal; the log is in the Prefect UI.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
+#: Of the server that is started here: what tasks do is written together and not one by one. Whoever begins a
+#: flow run while SQLite is written is refused, and tries again 2 s later.
+_GATHERING: Final = {
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.5",
+}
 
 
 def prepare(home: Home) -> str:
     """Set what is not set yet, and return the address of the Prefect API to be used."""
-    for name, value in _QUIET.items():
+    for name, value in (_QUIET | _GATHERING).items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(home.prefect))
     os.environ.setdefault("PREFECT_PROFILES_PATH", str(home.prefect / "profiles.toml"))

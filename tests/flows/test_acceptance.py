@@ -155,7 +155,7 @@ def test_prefect_shows_the_benchmarks_below_the_acceptance(done, flow_runs):
 def test_its_tasks_bear_no_tags_for_each_of_which_prefect_would_ask_for_a_slot(flow_runs, ask):
     wanted = {"flow_runs": {"id": {"any_": [each["id"] for each in flow_runs]}}}
     tasks = ask("task_runs/filter", wanted)
-    assert len(tasks) > len(flow_runs)
+    assert tasks
     assert not any(each["tags"] for each in tasks)
 
 
