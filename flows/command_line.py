@@ -311,6 +311,7 @@ application.command()(accept_commands.accept)
 application.command("import-perfdata")(perfdata_commands.import_perfdata)
 application.command()(lake_commands.compact)
 application.command()(lake_commands.retention)
+application.command()(lake_commands.sql)
 
 
 @application.command()

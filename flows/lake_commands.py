@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import enum
 import json
-from datetime import timedelta
+import re
+import sys
+import textwrap
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +17,13 @@ from rich.text import Text
 
 from flows import environment
 from flows.options import Json, LakeAddress
+from netcadence.errors import InvalidInputError
 from netcadence.home import Home
 from netcadence.words import counted
 
+#: From here on a figure is printed without decimals.
+_WHOLE = 100_000
+_NUMBER = re.compile(r"-?[\d,.]*(e[+-]\d+)?", re.ASCII)
 Days = Annotated[
     int,
     typer.Option("--older-than", min=2, metavar="DAYS", help="Only runs that began so many days ago."),
@@ -101,6 +110,83 @@ def retention(
         console.print(Text(f"{word}: {path}"), soft_wrap=True)
     if not done.paths:
         console.print(f"Nothing in {keeper.url} is older than that.", markup=False, soft_wrap=True)
+
+
+class Format(enum.StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY", hidden=True)] = "",
+    *,
+    lake: LakeAddress = None,
+    form: Annotated[
+        Format, typer.Option("--format", metavar="FORM", help="table, csv or json.")
+    ] = Format.TABLE,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Show what there is to ask, and ask nothing.")
+    ] = False,
+) -> None:
+    """Ask the lake in SQL, by DuckDB.
+
+    QUERY is a statement over the views runs, results, measured, summaries, latencies, intervals, verdicts,
+    acceptances and raw; --tables tells what is in them. `results` has the pairs of baselines and imported
+    figures as well: ask `measured` for what runs of ours have measured, or tell them apart by path and
+    origin. Times are in UTC.
+    """
+    from netcadence.lake import sql as lakes  # noqa: PLC0415 - imports DuckDB and pyarrow
+    from netcadence.lake.storage import Storage  # noqa: PLC0415 - likewise
+
+    if tables:
+        for name, what in lakes.TABLES.items():
+            columns = textwrap.wrap(", ".join(lakes.columns_of(name)), 88)
+            print("\n    ".join((f"{name}: {what}", *columns)))  # noqa: T201 - the command's output
+        return
+    if not query:
+        raise InvalidInputError(
+            "sql: no query; allowed: one statement, such as 'SELECT * FROM runs', or --tables"
+        )
+    answer = lakes.ask(Storage(address(lake)), query)
+    rows = answer.rows.to_pylist()
+    names = answer.rows.column_names
+    if form is Format.JSON:
+        print(json.dumps(rows, indent=2, default=str))  # noqa: T201 - likewise
+    elif form is Format.CSV:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(names)
+        writer.writerows([row[name] for name in names] for row in rows)
+    else:
+        print(_aligned(names, [[_cell(row[name]) for name in names] for row in rows]))  # noqa: T201
+        if not rows:
+            print("(no row)")  # noqa: T201
+    for each in answer.left_out:
+        print(f"left out {each}", file=sys.stderr)  # noqa: T201
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < _WHOLE else f"{value:,.0f}"
+    return (
+        "" if value is None else f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
+    )
+
+
+def _aligned(names: list[str], rows: list[list[str]]) -> str:
+    """Return rows below their names, figures to the right; nothing is cut off or broken up."""
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    right = [all(_NUMBER.fullmatch(row[place]) for row in rows) for place in range(len(names))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if figure else cell.ljust(width)
+            for cell, width, figure in zip(row, widths, right, strict=True)
+        )
+        for row in (names, *rows)
+    ]
+    return "\n".join(line.rstrip() for line in (lines[0], "─" * len(lines[0]), *lines[1:]))
 
 
 def address(lake: str | None) -> str:

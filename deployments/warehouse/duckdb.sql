@@ -1,0 +1,21 @@
+-- Views over a lake in DuckDB; SET VARIABLE lake = 'LAKE' comes first, such as '/var/lib/netcadence' or 's3://bucket/lake'.
+-- A run counts from one file: its month's, of several the one with most runs, otherwise its own.
+CREATE OR REPLACE MACRO file_rank(file) AS
+    CASE WHEN regexp_matches(file, '/[0-9]{4}-[0-9]{2}[.][0-9]{8}-[0-9a-f]{16}[.]parquet$')
+         THEN '1' || regexp_extract(file, '[.]([0-9]{8}-[0-9a-f]{16})[.]parquet$', 1) ELSE '0' END;
+
+CREATE OR REPLACE VIEW runs AS
+WITH rows AS (
+    SELECT * FROM read_parquet(getvariable('lake') || '/runs/*/*/*.parquet',
+                               hive_partitioning = true, union_by_name = true, filename = true))
+SELECT * EXCLUDE (filename) FROM rows
+WHERE (cluster, run_id, file_rank(filename)) IN
+      (SELECT (cluster, run_id, max(file_rank(filename))) FROM rows GROUP BY cluster, run_id);
+
+CREATE OR REPLACE VIEW results AS
+WITH rows AS (
+    SELECT * FROM read_parquet(getvariable('lake') || '/results/*/*/*.parquet',
+                               hive_partitioning = true, union_by_name = true, filename = true))
+SELECT * EXCLUDE (filename) FROM rows
+WHERE (cluster, run_id, file_rank(filename)) IN
+      (SELECT (cluster, run_id, max(file_rank(filename))) FROM rows GROUP BY cluster, run_id);

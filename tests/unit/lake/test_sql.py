@@ -1,0 +1,112 @@
+"""Questions in SQL: by our own views, and by those that people make over the same files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from flows import lake_commands
+from netcadence.errors import InvalidInputError
+from netcadence.lake import sql
+from netcadence.lake.schemas import FILE_SCHEMAS, READ_SCHEMAS
+from netcadence.lake.storage import Storage
+from netcadence.record import Judgement, Verdict
+
+WAREHOUSE = Path(__file__).parents[3] / "deployments" / "warehouse"
+PASSED = Judgement(Verdict.PASS, ())
+
+
+@pytest.fixture
+def nights(lake, make_record, judgement):
+    """Two nights that hold, of which one has a baseline, and one that does not."""
+    start = make_record().facts.started_at
+    first = make_record(run_id="run-1", started_at=start - timedelta(days=9))
+    beside = replace(first.outcomes[0], pair=replace(first.outcomes[0].pair, is_baseline=True))
+    lake.conclude(replace(first, baseline=(beside,)), PASSED)
+    lake.conclude(make_record(run_id="run-2", started_at=start - timedelta(days=8)), PASSED)
+    lake.conclude(make_record(run_id="run-3", started_at=start), judgement)
+    return lake
+
+
+def asked(lake, query):
+    return sql.ask(Storage(lake.url), query).rows.to_pylist()
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_query_sees_every_table_as_it_is_now(nights, together):
+    if together:
+        nights.compact()
+    (row,) = asked(
+        nights, "SELECT count(*) AS n, count(DISTINCT run_id) AS runs, min(date) AS day FROM results"
+    )
+    assert row == {"n": 3 * 23 + 11, "runs": 3, "day": "2026-01-22"}
+    for table in READ_SCHEMAS:
+        counted = asked(nights, f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - our names
+        assert counted == [{"n": len(getattr(nights, table)())}]
+
+
+def test_what_was_measured_has_neither_baselines_nor_errors_nor_runs_that_do_not_hold(nights):
+    query = "SELECT run_id, count(*) AS n FROM measured WHERE metric = 'jitter' GROUP BY ALL ORDER BY ALL"
+    assert asked(nights, query) == [{"run_id": "run-1", "n": 2}, {"run_id": "run-2", "n": 2}]
+
+
+def test_a_file_that_is_broken_far_inside_is_named_and_the_rest_is_asked(nights):
+    path = next(Path(nights.url, "results").rglob("run-2.parquet"))
+    data = bytearray(path.read_bytes())
+    data[4:400] = bytes(396)
+    path.write_bytes(data)
+    answer = sql.ask(
+        Storage(nights.url), "SELECT DISTINCT run_id, count(*) FROM results GROUP BY ALL ORDER BY ALL"
+    )
+    assert answer.rows.column("run_id").to_pylist() == ["run-1", "run-3"]
+    assert "run-2.parquet: not readable as Parquet" in answer.left_out[0]
+
+
+def test_a_query_that_is_none_is_refused_in_duckdbs_words(nights):
+    with pytest.raises(InvalidInputError, match=r"query: Parser Error"):
+        asked(nights, "SELECT * FRO runs")
+    with pytest.raises(InvalidInputError, match="velocity"):
+        asked(nights, "SELECT velocity FROM runs")
+
+
+def test_rows_are_printed_as_table_csv_or_json(nights, capsys):
+    query = "SELECT run_id, planned_pairs, started_at FROM runs ORDER BY run_id LIMIT 1"
+    for form, expected in {
+        "table": ["run_id  planned_pairs  started_at", "run-1               3  2026-01-22 23:30:00"],
+        "csv": ["run_id,planned_pairs,started_at", "run-1,3,2026-01-22 23:30:00.123456+00:00"],
+    }.items():
+        lake_commands.sql(query, lake=nights.url, form=lake_commands.Format(form))
+        lines = capsys.readouterr().out.splitlines()
+        assert [lines[0], lines[-1]] == expected
+    lake_commands.sql(query, lake=nights.url, form=lake_commands.Format.JSON)
+    assert json.loads(capsys.readouterr().out)[0]["planned_pairs"] == 3
+    lake_commands.sql(tables=True)
+    assert "client_retransmits" not in (told := capsys.readouterr().out)
+    assert all(f"{table}: " in told for table in sql.TABLES)
+
+
+@pytest.mark.parametrize("kept_s", [0, 3600])
+def test_the_warehouse_counts_each_run_once_also_while_files_are_put_together(nights, kept_s):
+    nights.compact(keep_replaced_s=kept_s)
+    questions = [each for each in (WAREHOUSE / "queries.sql").read_text().split(";\n") if "SELECT" in each]
+    with duckdb.connect() as connection:
+        connection.execute("SET VARIABLE lake = ?", [nights.url])
+        connection.execute((WAREHOUSE / "duckdb.sql").read_text())
+        assert connection.sql("SELECT count(*) FROM results").fetchall() == [(3 * 23 + 11,)]
+        assert connection.sql("SELECT count(*) FROM runs").fetchall() == [(3,)]
+        answers = [connection.sql(question).fetchall() for question in questions]
+    assert [len(rows) for rows in answers] == [2, 3, 2, 1]
+
+
+@pytest.mark.parametrize("engine", ["athena", "snowflake", "spark", "trino"])
+def test_each_warehouse_knows_every_column(engine):
+    text = (WAREHOUSE / f"{engine}.sql").read_text().lower()
+    for table in ("runs", "results"):
+        start = text.index(f"{table}_files (")
+        part = text[start : text.index(";", start)]
+        assert [name for name in FILE_SCHEMAS[table].names if name.lower() not in part] == []
