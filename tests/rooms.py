@@ -12,7 +12,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 #: Where processes begin, each with another, and go on when their own is done: what takes long comes first.
 ROOMS = (
-    "tests/image",
     "tests/flows/faults",
     "tests/flows",
     "tests/embedded/kube",
