@@ -12,7 +12,7 @@ from netcadence.nodes import Pool
 from netcadence_worker.contract import HEALTH_PORT
 
 TEXT = (CHECKOUT / "worker-image" / "Containerfile").read_text()
-POD = _pod_spec({}, WorkerTemplate(), Pool())
+POD = _pod_spec({}, WorkerTemplate(), Pool(), most_on_node=None)
 
 
 def said(instruction):
