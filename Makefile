@@ -3,7 +3,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SCENARIOS ?= tcp-1:1 udp-1:1 http-1:1 tcp-50:50 udp-50:50 http-50:50
 # Many tests wait most of their time, so that three do not crowd two processors.
 TEST_PROCESSES ?= 3
@@ -25,8 +24,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml worker-image/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "netcadence needs Python 3.11 or newer and found " + sys.version.split()[0] + "; name one: make PYTHON=python3.11 ...")'
 	@echo "Making $(VENV) with the versions in requirements.lock (a minute or two)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install -r requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation -e worker-image -e .
+	@sh install-locked.sh $(BIN)/python
 	@touch $@
 
 .PHONY: benchmark
@@ -38,8 +36,8 @@ image: setup  ## Build the worker's image, IMAGE=name:tag, with docker, podman o
 	@PYTHON=$(BIN)/python sh worker-image/build-image.sh $(or $(IMAGE),localhost/netcadence-worker:latest)
 
 .PHONY: test
-test: lint  ## Run every check and test
-	@sh tests/install-object-stores.sh "$(CURDIR)/$(BIN)" 45
+test: $(VENV)/.installed  ## Run every check and test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint test-setup
 	@$(BIN)/pytest $(TESTS) -m "not alone" --numprocesses=$(TEST_PROCESSES) || { \
 		test $$? -eq 1 || exit; \
 		echo "Failed beside others; once more without any: a machine too busy for a start on time passes now, a fault fails again"; \
@@ -49,6 +47,10 @@ test: lint  ## Run every check and test
 .PHONY: object-stores
 object-stores: setup  ## Build the S3 server in which the lake is tested
 	@sh tests/install-object-stores.sh "$(CURDIR)/$(BIN)" 1200
+
+.PHONY: test-setup
+test-setup: setup
+	@sh tests/install-object-stores.sh "$(CURDIR)/$(BIN)" 45
 
 .PHONY: test-cluster
 test-cluster: setup  ## Test on the cluster that KUBECONFIG names: make test-cluster IMAGE=registry/worker:tag
@@ -61,7 +63,7 @@ test-image: setup  ## Build the image without a registry and test it, or test IM
 	@NETCADENCE_TEST_IMAGE="$(IMAGE)" $(BIN)/pytest tests/image
 
 .PHONY: lint
-lint: setup  ## Check format, rules, types, layers and the Containerfile
+lint: $(VENV)/.installed  ## Check format, rules, types, layers and the Containerfile
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
