@@ -309,6 +309,7 @@ def results(
 
 application.command()(accept_commands.accept)
 application.command("import-perfdata")(perfdata_commands.import_perfdata)
+application.command("import")(perfdata_commands.import_files)
 application.command()(lake_commands.compact)
 application.command()(lake_commands.retention)
 application.command()(lake_commands.sql)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows import environment
+from flows.options import LakeAddress
 from netcadence import perfdata
 from netcadence.errors import InvalidInputError
 from netcadence.home import Home
@@ -102,3 +103,33 @@ def import_perfdata(
         what = counted(len(run.figures), "figure")
         said = f"imported {what}" if kept.is_new else "there already"
         console.print(Text(f"{run.source}: {said}, run {run.run_id}"), soft_wrap=True)
+
+
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", hidden=True)],
+    *,
+    cluster: Annotated[
+        str, typer.Option(metavar="NAME", help="Where it was measured, which the files do not say.")
+    ] = "unknown",
+    lake: LakeAddress = None,
+) -> None:
+    """Keep what others have measured in the lake.
+
+    FILE is ClusterLoader2's PerfData, k8s-netperf's JSON or result-….csv, what a client's iperf3 -J or fortio
+    load -json printed, or knb's JSON; which of them, it says itself. Its figures become rows of `results` (or
+    `summaries`) with the format as their origin. They are never judged. Nothing is kept if one of the files
+    is refused; what is there already changes nothing.
+    """
+    from netcadence import imports  # noqa: PLC0415 - needed here only
+
+    found = [(file, imports.read(file, cluster=cluster)) for file in files]
+
+    from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
+
+    keeper = Lake(lake or str(Home.beside(environment.CHECKOUT).lake))
+    console = Console()
+    for file, runs in found:
+        new = [run for run in runs if keeper.keep_foreign(run).is_new]
+        figures = counted(sum(len(run.figures) for run in new), "figure")
+        said = f"imported {figures} of {counted(len(new), 'test')}" if new else "there already"
+        console.print(Text(f"{file.name} ({runs[0].origin}): {said}"), soft_wrap=True)

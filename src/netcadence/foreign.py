@@ -31,6 +31,7 @@ class ForeignRun:
         ratio: How many clients and servers, in the words of the file.
         origin: Of which kind the file is, such as `perfdata`.
         source: Name of the file.
+        path: The way, as `TrafficPath` has it; empty where the file does not tell.
     """
 
     run_id: str
@@ -42,3 +43,6 @@ class ForeignRun:
     origin: str
     source: str
     figures: tuple[ForeignFigure, ...]
+    path: str = ""
+    client_node: str = ""
+    server_node: str = ""

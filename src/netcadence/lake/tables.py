@@ -69,7 +69,8 @@ def _foreign_row(run: ForeignRun, figure: ForeignFigure) -> dict[str, Any]:
         "origin": run.origin,
     }
     if figure.statistic is None:
-        return row | {"round": 0, "pair_index": 0}  # the only pair
+        told = {name: getattr(run, name) or None for name in ("path", "client_node", "server_node")}
+        return row | told | {"round": 0, "pair_index": 0}  # the only pair
     return row | {"ratio": run.ratio, "statistic": figure.statistic, "source": run.source}
 
 
