@@ -15,7 +15,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from flows import accept_commands, embedded_commands, environment, lake_commands, perfdata_commands
+from flows import (
+    accept_commands,
+    embedded_commands,
+    environment,
+    lake_commands,
+    perfdata_commands,
+    sla_commands,
+    trend_commands,
+)
 from flows.display import Display
 from flows.exit_code import ExitCode, gravest, of_error
 from flows.options import (
@@ -94,6 +102,8 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 application.add_typer(embedded_commands.application, name="embedded")
+application.add_typer(trend_commands.application, name="trends")
+application.add_typer(sla_commands.application, name="sla")
 
 
 @application.command()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from netcadence.errors import InvalidInputError
 from netcadence.kube.errors import ClusterUnknownError
 from netcadence.kube.lease import ClusterBusyError
 from netcadence.record import Verdict
+
+if TYPE_CHECKING:
+    from netcadence.trends.survey import Survey  # imports pandas, and help has to be instant
 
 
 class ExitCode(enum.IntEnum):
@@ -61,6 +65,13 @@ def of_error(error: object) -> ExitCode:
     if isinstance(error, InvalidInputError | ClusterUnknownError):
         return ExitCode.USAGE
     return ExitCode.BUSY if isinstance(error, ClusterBusyError) else ExitCode.ERROR
+
+
+def of_trends(found: Survey) -> ExitCode:
+    """Return the exit code of a look at the history: nothing to judge is not green."""
+    if found.regressed:
+        return ExitCode.FAIL
+    return ExitCode.PASS if found.judged else ExitCode.INCONCLUSIVE
 
 
 def gravest(codes: Iterable[ExitCode]) -> ExitCode:

@@ -305,6 +305,18 @@ class Sla:
                     )
         return tuple(found[name] for name in VOCABULARY if name in found)
 
+    def asked_of(self, name: str) -> tuple[Requirement, ...]:
+        """Return what is asked of a scenario of which only the name is known, in the vocabulary's order.
+
+        Which entry counts is as in `requirements_for`; what the scenario does not yield cannot be told.
+        """
+        found = {
+            term.name: Requirement(term, threshold.value, term.statistic_named(threshold.statistic))
+            for _, thresholds in self._matching(name)
+            for term, threshold in thresholds.items()
+        }
+        return tuple(found[name] for name in VOCABULARY if name in found)
+
     def _matching(self, name: str) -> list[tuple[str, Thresholds]]:
         patterns = [entry for entry in self.entries.items() if fnmatch.fnmatchcase(name, entry[0])]
         return sorted(patterns, key=lambda entry: entry[0] == name)

@@ -15,7 +15,9 @@ from rich.text import Text
 
 from netcadence.report.content import figure_name
 from netcadence.report.figures import figure
+from netcadence.report.markdown import escaped
 from netcadence.traffic_path import TrafficPath
+from netcadence.trends.accepted import AcceptedLevel
 from netcadence.trends.cause import Cause
 from netcadence.trends.series import SeriesKey
 from netcadence.trends.survey import Survey
@@ -94,13 +96,52 @@ def trends_table(survey: Survey, *, show_all: bool = False) -> RenderableType:
         return Text(f"Nothing to see: {survey.why_empty}.")
     shown = _shown(survey, show_all=show_all)
     parts: list[RenderableType] = [_table(shown), ""] if shown else []
-    parts += [_notes(each) for each in shown if trend_sentences(each)]
+    parts += [_notes(each) for each in (shown if show_all else _told(shown)) if trend_sentences(each)]
     parts.append(Text(_summary(survey, len(shown))))
     if survey.regressed:
         ids = " ".join(each.key.id for each in survey.regressed[:3])
         parts.append(Text(f'Meant to be so? netcadence trends accept {ids} --reason "…"', style="dim"))
     parts += [Text(f"not read: {each}", style="yellow") for each in survey.left_out]
     return Group(*parts)
+
+
+def regression_sentence(trend: Trend) -> str:
+    """Say where a regressed series stands: what it is, by how much it is worse, and since when."""
+    name = f"{series_name(trend.key)} on {trend.key.cluster}"
+    if trend.regression is None:
+        return f"{name} has not regressed"
+    size, unit = trend.regression.size, trend.key.unit
+    by = percent(size.relative) if size.relative is not None else f"+{figure(abs(size.absolute), unit)}"
+    return f"{name} {by} since {_day(trend.regression.since)}"
+
+
+def trends_as_markdown(survey: Survey) -> str:
+    """Return a survey for a page: what has changed, and why, cluster by cluster."""
+    if survey.why_empty:
+        return f"## Trends\n\nNothing to see: {escaped(survey.why_empty)}.\n"
+    parts = ["## Trends", escaped(_summary(survey, len(survey.trends)))]
+    shown = _shown(survey, show_all=False)
+    if shown:
+        lines = ["| Cluster | Series | Runs | Now | Change | |", "|:--|:--|--:|--:|--:|:--|"]
+        for each in shown:
+            now = figure(each.present.value, each.key.unit) if each.present else "-"
+            status = f"**{each.status}**" if each.is_regressed else str(each.status)
+            cells = (each.key.cluster, series_name(each.key), str(len(each.series)), now, _change(each))
+            lines.append(f"| {' | '.join(map(escaped, cells))} | {status} |")
+        parts.append("\n".join(lines))
+        parts += [
+            f"**{escaped(series_name(each.key))}** (`{each.key.id}`)\n\n"
+            + "\n".join(f"- {escaped(said)}" for said in trend_sentences(each))
+            for each in _told(shown)
+        ]
+    parts += [f"Not read: `{each}`" for each in survey.left_out]
+    return "\n\n".join([*parts, f"Lake: `{survey.lake}`"]) + "\n"
+
+
+def accepted_sentence(accepted: AcceptedLevel) -> str:
+    """Say what was accepted, such as `3f2a91c0  tcp-1:1 Throughput Perc50: 820 KBytes/s is its new level`."""
+    level = figure(accepted.level, accepted.key.unit)
+    return f"{accepted.key.id}  {series_name(accepted.key)}: {level} is its new level"
 
 
 def trends_as_json(survey: Survey) -> dict[str, Any]:
@@ -151,13 +192,29 @@ def _as_json(trend: Trend) -> dict[str, Any]:
 
 
 def _shown(survey: Survey, *, show_all: bool) -> list[Trend]:
+    """Return what has a row, by cluster: what has regressed first, and series of all pairs before nodes'."""
     order = list(STYLES)
     chosen = [each for each in survey.trends if show_all or _is_worth_a_row(each)]
-    regressed = list(survey.regressed)
-    others = sorted(
-        (each for each in chosen if each not in regressed), key=lambda one: order.index(one.status)
+    return sorted(
+        chosen,
+        key=lambda one: (
+            one.key.cluster,
+            order.index(one.status),
+            bool(one.key.node),
+            -abs((one.regression and one.regression.size.relative) or 0),
+        ),
     )
-    return regressed + others
+
+
+def _told(shown: Sequence[Trend]) -> list[Trend]:
+    """Leave out the nodes whose change that of all pairs tells already."""
+    told = {_whole(each.key) for each in shown if not each.key.node and each.changes}
+    return [each for each in shown if not each.key.node or _whole(each.key) not in told]
+
+
+def _whole(key: SeriesKey) -> tuple[str, ...]:
+    """Return what a node's series has in common with that of all pairs, which says why they changed."""
+    return key.cluster, key.scenario, key.metric, key.path, key.ip_family
 
 
 def _is_worth_a_row(trend: Trend) -> bool:

@@ -43,14 +43,14 @@ _PENALTY: Final = 0.5
 _WIDTH: Final = 2.0
 _FAR: Final = 1e6
 #: Values that are looked at together: the search takes time with the square of them.
-_MOST_AT_ONCE: Final = 1_000
+_MOST_AT_ONCE: Final = 730
 #: Values on either side of a candidate that confirm it; more would only say with more zeros how sure it is.
-_MOST_BESIDE: Final = 400
-_SHUFFLES: Final = 4_000
+_MOST_BESIDE: Final = 300
+_SHUFFLES: Final = 2_999
 #: Where many values are the same, their own shuffles are made, in fewer numbers.
 _OWN_SHUFFLES: Final = 1_999
 #: Share of values with an equal from which on the shuffles of different values no longer hold.
-_MOST_TIES: Final = 0.05
+_MOST_TIES: Final = 0.25
 _OF_MAD: Final = 1.4826
 #: Probability with which the true place of a change is meant to be within its range.
 _PLACE_LEVEL: Final = 0.95
@@ -123,7 +123,7 @@ def _split(values: Values) -> list[int]:
         return []
     signal = stretched(values)
     scale = scale_of(signal)
-    if scale == 0:  # most are the same as their neighbour: how they rank is all that is left
+    if scale <= np.ptp(signal) / _FAR:  # most are as their neighbour: how they rank is all that is left
         signal, scale = _scores(values), 1.0
     # Beyond a million deviations it does not matter how many, and their squares stay finite.
     scaled = np.clip((signal - np.median(signal)) / scale, -_FAR, _FAR)

@@ -25,8 +25,8 @@ from netcadence.statistics import CONSISTENCY, PERC05, PERC50, PERC95, Statistic
 from netcadence.traffic_path import TrafficPath
 from netcadence.trends.accepted import AcceptedLevel
 from netcadence.trends.circumstance import Circumstances, of_row
-from netcadence.trends.rows import COLUMNS, Codes, Rows, Runs
-from netcadence.trends.series import Series, SeriesKey, Values
+from netcadence.trends.rows import COLUMNS, SIDES, Codes, Rows, Runs
+from netcadence.trends.series import Series, SeriesKey, Values, instant
 from netcadence_worker.histogram import NS_PER_MS, Bucket, Histogram
 from netcadence_worker.metrics import METRICS, PERCENT_OF, Direction
 
@@ -48,6 +48,10 @@ _CIRCUMSTANCES: Final = (
     "nodes",
     "config",
 )
+
+
+#: Rows of the table `runs`, and where in them each run is.
+_Listed = tuple[pa.Table, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,10 @@ class Query:
             "until": self.until,
         }
 
+    @property
+    def wants_nodes(self) -> bool:
+        return (self.nodes or self.node is not None) and self.statistics is None
+
     def metrics(self) -> tuple[str, ...]:
         """Return the metrics that are wanted, in the catalogue's order."""
         if self.statistics is not None:
@@ -113,7 +121,8 @@ class History:
     lake: Lake
     query: Query
     left_out: tuple[str, ...] = ()
-    _circumstances: dict[tuple[str, str], tuple[pa.Table, dict[str, int]]] = field(default_factory=dict)
+    _circumstances: dict[tuple[str, str, np.datetime64], _Listed] = field(default_factory=dict)
+    _known: dict[tuple[str, str], Runs] = field(default_factory=dict)
     _runs_seen: int = 0
     _unsound_seen: Counter[str] = field(default_factory=Counter)
 
@@ -123,13 +132,13 @@ class History:
         Raises:
             LakeError: The storage did not answer.
         """
-        measured = self._measured()
+        measured = self.measured() if self.query.metric is None else None
         for runs in self._runs():
             self._runs_seen += len(runs.ids)
             self._unsound_seen.update(runs.unsound[runs.unsound != ""].tolist())
-            present = measured.get((runs.cluster, runs.scenario), ())
+            present = measured and measured.get((runs.cluster, runs.scenario), set())
             for metric in self.query.metrics():
-                if metric in present:
+                if present is None or metric in present:
                     yield from self._of_metric(runs, metric)
         yield from self._foreign()
 
@@ -159,11 +168,35 @@ class History:
             return f"no run in the lake {self.lake.url} has figures that hold{asked}: {told}{broken}"
         return f"no run in the lake {self.lake.url} has such a figure{asked}{broken}"
 
+    def scenarios(self) -> tuple[str, ...]:
+        """Return the names of the scenarios that have runs."""
+        frame = self._frame("runs", ("run_id", "scenario", "verdict"))
+        self._runs_seen = len(frame)
+        unsound = frame["verdict"][frame["verdict"].isin(UNSOUND)]
+        self._unsound_seen = Counter(unsound.tolist())
+        return tuple(sorted(frame["scenario"].unique()))
+
+    def judged(self, scenario: str, statistics: Mapping[str, tuple[Statistic, ...]]) -> Iterator[Series]:
+        """Yield statistics of a scenario as thresholds are held against them: a baseline's rows are not."""
+        query = replace(self.query, scenario=scenario, statistics=statistics, nodes=False)
+        inner = History(self.lake, query)
+        for runs in inner._runs():
+            own = set(runs.paths)
+            for metric in query.metrics():
+                for series in inner._of_metric(runs, metric):
+                    if series.key.path in own:
+                        yield series
+        self.left_out = tuple(dict.fromkeys((*self.left_out, *inner.left_out)))
+
     def around(self, key: SeriesKey, run_ids: Sequence[str]) -> Sequence[Circumstances]:
         """Return the circumstances of those of the runs that are listed, in the order given."""
-        table, places = self._listed(key.cluster, key.scenario)
-        found = (places.get(run_id) for run_id in run_ids)
-        return [of_row(table.slice(place, 1).to_pylist()[0]) for place in found if place is not None]
+        runs = self._known[key.cluster, key.scenario]
+        found = []
+        for run_id in run_ids:
+            month = runs.instants[runs.places[run_id]].astype("datetime64[M]")
+            table, places = self._listed(key.cluster, key.scenario, month)
+            found.append(of_row(table.slice(places[run_id], 1).to_pylist()[0]))
+        return found
 
     def accepted(self) -> Sequence[AcceptedLevel]:
         """Return the levels that were accepted, of all series."""
@@ -178,15 +211,17 @@ class History:
         frame: pd.DataFrame = self._read(table, columns, **self.query.span, **wanted).to_pandas()
         return frame.astype({"run_id": "object"})
 
-    def _listed(self, cluster: str, scenario: str) -> tuple[pa.Table, dict[str, int]]:
-        if (cluster, scenario) not in self._circumstances:
-            wanted = self.query.span | {"cluster": cluster, "scenario": scenario}
-            table = self._read("runs", _CIRCUMSTANCES, **wanted)
-            places = {run_id: place for place, run_id in enumerate(table.column("run_id").to_pylist())}
-            self._circumstances[cluster, scenario] = table, places
-        return self._circumstances[cluster, scenario]
+    def _listed(self, cluster: str, scenario: str, month: np.datetime64) -> _Listed:
+        """Return the circumstances of a month's runs, which are many and large, and seldom asked for."""
+        if (cluster, scenario, month) not in self._circumstances:
+            begin, end = (instant(each.astype("datetime64[us]")) for each in (month, month + 1))
+            span = {"cluster": cluster, "scenario": scenario, "since": begin, "until": end}
+            found = self._read("runs", _CIRCUMSTANCES, **span)
+            places = {run_id: place for place, run_id in enumerate(found.column("run_id").to_pylist())}
+            self._circumstances[cluster, scenario, month] = found, places
+        return self._circumstances[cluster, scenario, month]
 
-    def _measured(self) -> dict[tuple[str, str], set[str]]:
+    def measured(self) -> dict[tuple[str, str], set[str]]:
         """Return which metrics there are, by cluster and scenario."""
         names = ["cluster", "scenario", "metric"]
         table = self._read("results", names, is_foreign=False, **self.query.span)
@@ -196,28 +231,37 @@ class History:
         return found
 
     def _runs(self) -> Iterator[Runs]:
-        frame = self._frame("runs", _RUN_COLUMNS)
-        frame = frame.sort_values(["started_at", "run_id"])
-        for (cluster, scenario), rows in frame.groupby(["cluster", "scenario"], sort=True):
-            families = rows["ip_family"].fillna("").to_numpy(dtype=object)
+        table = self._read("runs", _RUN_COLUMNS, **self.query.span)
+        columns = {name: table.column(name).to_pylist() for name in _RUN_COLUMNS if name != "started_at"}
+        instants = table.column("started_at").to_numpy().astype("datetime64[us]")
+        ids = np.array(columns["run_id"], dtype=object)
+        groups: dict[tuple[str, str], list[int]] = {}
+        for place in np.lexsort((ids.astype(str), instants)).tolist():
+            names = columns["cluster"][place], columns["scenario"][place]
+            groups.setdefault(names, []).append(place)
+        for (cluster, scenario), places in sorted(groups.items()):
+            families = np.array([columns["ip_family"][place] or "" for place in places], dtype=object)
             known = set(families) - {""}
             if len(known) == 1:  # runs before it was kept, and such as made no pair
                 families[families == ""] = known.pop()
-            yield Runs(
-                cluster=str(cluster),
-                scenario=str(scenario),
-                ids=tuple(rows["run_id"]),
-                instants=rows["started_at"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]"),
-                unsound=np.array(
-                    [verdict if verdict in UNSOUND else "" for verdict in rows["verdict"]], dtype=object
-                ),
-                paths=rows["path"].fillna(TrafficPath.POD_IP.value).to_numpy(dtype=object),
+            verdicts = (columns["verdict"][place] for place in places)
+            paths = [columns["path"][place] or TrafficPath.POD_IP.value for place in places]
+            runs = Runs(
+                cluster=cluster,
+                scenario=scenario,
+                ids=tuple(ids[places]),
+                instants=instants[places],
+                unsound=np.array([each if each in UNSOUND else "" for each in verdicts], dtype=object),
+                paths=np.array(paths, dtype=object),
                 families=families,
             )
+            self._known[cluster, scenario] = runs
+            yield runs
 
     def _of_metric(self, runs: Runs, metric: str) -> Iterator[Series]:
         wanted = self.query.span | {"cluster": runs.cluster, "scenario": runs.scenario}
-        table = self._read("results", COLUMNS, metric=metric, is_foreign=False, **wanted)
+        columns = (*COLUMNS, *SIDES.values()) if self.query.wants_nodes else COLUMNS
+        table = self._read("results", columns, metric=metric, is_foreign=False, **wanted)
         if not len(table):
             return
         rows = Rows.of(table, runs)
@@ -239,7 +283,7 @@ class History:
                 made = replace(key, statistic=statistic.name)
                 yield _series(made, runs, places, values, left_out)
             yield from self._of_requests(runs, key, statistics, left_out)
-        if (self.query.nodes or self.query.node) and self.query.statistics is None:
+        if self.query.wants_nodes:
             statistic = self.query.statistic or PERC50
             for part in Part:
                 for node, places, values in rows.by_node(part, statistic, only=self.query.node):

@@ -14,11 +14,14 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from netcadence.trends.detection import LEAST_CHANGE, LEAST_RUNS
 from netcadence.trends.series import Instants, Series, Values
 
-_HOUR: Final = np.timedelta64(3_600, "s")
+_HOURS_A_DAY: Final = 24
+_HOURS_A_WEEK: Final = 7 * _HOURS_A_DAY
 _DAY: Final = np.timedelta64(86_400, "s")
 #: Runs that are further apart than this have no rhythm of hours.
 _DENSE: Final = np.timedelta64(12 * 3_600, "s")
@@ -31,6 +34,8 @@ _WEEKS_AROUND: Final = 9
 NIGHTS: Final = 14
 #: How far from the hour a run may have started and still be one of that hour.
 _SAME_HOUR: Final = np.timedelta64(90 * 60, "s")
+#: Runs near the hour that are looked through for the nearest of each day.
+_MOST_NEAR: Final = 200
 #: Deviations from the median of those nights from which on one is unusual.
 _UNUSUAL_AT: Final = 3.0
 _OF_MAD: Final = 1.4826
@@ -71,11 +76,9 @@ def season(series: Series) -> Season | None:
     ago = latest - series.instants[:-1]
     days = np.round(ago / _DAY).astype(int)
     off = np.abs(ago - days * _DAY)
-    usable = np.flatnonzero((days >= 1) & (off <= _SAME_HOUR))
-    if not len(usable):
-        return None
-    nearest = pd.DataFrame({"day": days[usable], "off": off[usable], "place": usable})
-    chosen = nearest.sort_values(["day", "off"]).drop_duplicates("day")["place"].to_numpy()[:NIGHTS]
+    usable = np.flatnonzero((days >= 1) & (off <= _SAME_HOUR))[-_MOST_NEAR:]
+    by_day = usable[np.lexsort((off[usable], days[usable]))]
+    chosen = by_day[np.unique(days[by_day], return_index=True)[1]][:NIGHTS]
     if len(chosen) < LEAST_RUNS:
         return None
     before = series.figures[chosen]
@@ -109,19 +112,32 @@ def without_rhythm(instants: Instants, values: Values) -> Values:
         return values
     by_week = span_days >= _LEAST_WEEKS_DAYS
     positive = values.min() > 0
-    index = pd.DatetimeIndex(instants)
-    signal = pd.Series(np.log(values) if positive else values, index=index)
-    level = signal.rolling("7D" if by_week else "1D", center=True).median()
-    slots = index.hour + 24 * index.day_of_week if by_week else index.hour
-    around = _WEEKS_AROUND if by_week else _DAYS_AROUND
-    above = pd.DataFrame({"above": (signal - level).to_numpy(), "slot": np.asarray(slots)})
-    usual = (
-        above.groupby("slot")["above"]
-        .rolling(around, center=True, min_periods=1)
-        .median()
-        .droplevel(0)
-        .sort_index()
-        .to_numpy()
-    )
-    steady: Values = signal.to_numpy() - usual
+    signal = np.log(values) if positive else values
+    hours = instants.astype("datetime64[h]").astype(np.int64)
+    slots = hours % (_HOURS_A_WEEK if by_week else _HOURS_A_DAY)
+    usual = _usual(signal - _running(signal, span_days, by_week=by_week), slots, by_week=by_week)
+    steady: Values = signal - usual
     return np.exp(steady) if positive else steady
+
+
+def _running(signal: Values, span_days: float, *, by_week: bool) -> Values:
+    """Return the median of the week, or day, around each value."""
+    around = max(round(len(signal) / span_days * (7 if by_week else 1)), 1)
+    level: Values = pd.Series(signal).rolling(around, center=True, min_periods=1).median().to_numpy()
+    return level
+
+
+def _usual(above: Values, slots: NDArray[np.int64], *, by_week: bool) -> Values:
+    """Return the median of each value and those of its slot around it."""
+    order = np.argsort(slots, kind="stable")
+    found, begins, counts = np.unique(slots[order], return_index=True, return_counts=True)
+    # By turn and slot. Before the first turn and after the last one stand those beside it, in reverse: the
+    # last value itself, again and again, would be called usual.
+    turns = np.arange(counts.max())[:, np.newaxis]
+    mirrored = np.where(turns < counts, turns, np.maximum(2 * counts - 1 - turns, 0))
+    table = above[order][begins + mirrored]
+    medians = median_filter(table, size=(_WEEKS_AROUND if by_week else _DAYS_AROUND, 1), mode="reflect")
+    columns = np.repeat(np.arange(len(found)), counts)
+    usual = np.empty_like(above)
+    usual[order] = medians[np.arange(len(slots)) - begins[columns], columns]
+    return usual

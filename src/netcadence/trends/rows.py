@@ -22,8 +22,8 @@ Codes = NDArray[np.int64]
 
 #: Which column holds the node that does its part.
 SIDES: Final = {Part.CLIENT: "client_node", Part.SERVER: "server_node"}
-#: What `Rows.of` reads.
-COLUMNS: Final = ("run_id", "value", "repeat", "path", *SIDES.values())
+#: What `Rows.of` reads; `SIDES` besides where nodes are wanted.
+COLUMNS: Final = ("run_id", "value", "repeat", "path")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Runs:
     unsound: NDArray[np.object_]
     paths: NDArray[np.object_]
     families: NDArray[np.object_]
+
+    @cached_property
+    def counting(self) -> NDArray[np.bool_]:
+        return np.array([not why for why in self.unsound], dtype=bool)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -73,40 +77,42 @@ class Rows:
         ids, names = _coded(table.column("run_id"))
         to_place = np.array([runs.places.get(name, -1) for name in names] or [-1], dtype=np.int64)
         run = to_place[ids]
-        value = table.column("value").to_numpy().astype(float)
-        repeat = pc.fill_null(table.column("repeat"), -1).to_numpy().astype(np.int64)
-        counts = (run >= 0) & np.isfinite(value)
-        counts &= (runs.unsound == "")[run]
-        repeated = np.zeros(len(runs.ids), dtype=bool)
-        repeated[run[(run >= 0) & (repeat >= 0)]] = True
-        counts &= (repeat >= 0) | ~repeated[run]
+        value = np.asarray(table.column("value").to_numpy(), dtype=np.float64)
+        repeat = pc.fill_null(table.column("repeat"), -1).to_numpy()
+        counts = (run >= 0) & np.isfinite(value) & runs.counting[run]
+        if (repeat >= 0).any():
+            repeated = np.zeros(len(runs.ids), dtype=bool)
+            repeated[run[(run >= 0) & (repeat >= 0)]] = True
+            counts &= (repeat >= 0) | ~repeated[run]
         path, path_names = _coded(pc.fill_null(table.column("path"), TrafficPath.POD_IP.value))
-        sides = {}
-        for part, column in SIDES.items():
-            codes, nodes = _coded(pc.fill_null(table.column(column), ""))
-            sides[part] = codes[counts], nodes
+        sides = {
+            part: _coded(pc.fill_null(table.column(column), ""))
+            for part, column in SIDES.items()
+            if column in table.column_names
+        }
         unjudged = int((to_place < 0).sum()) if len(names) else 0
-        return cls(
-            runs, run[counts], repeat[counts], value[counts], path[counts], path_names, sides, unjudged
-        )
+        made = cls(runs, run, repeat, value, path, path_names, sides, unjudged)
+        return made if counts.all() else made._only(counts)
 
     @property
     def paths(self) -> list[str]:
-        return sorted(self.path_names[code] for code in np.unique(self.path))
+        present = np.bincount(self.path, minlength=len(self.path_names)) > 0
+        return sorted(name for name, there in zip(self.path_names, present, strict=True) if there)
 
     def families(self, path: str) -> list[str]:
         """Return the IP families by which a path was gone."""
-        return sorted(set(self.runs.families[np.unique(self.run[self._is_path(path)])]))
+        present = np.bincount(self.run[self._is_path(path)], minlength=len(self.runs.ids)) > 0
+        return sorted(set(self.runs.families[present]))
 
     def of_way(self, path: str, family: str) -> Rows:
         """Return the rows of one path and IP family."""
         chosen = self._is_path(path) & (self.runs.families == family)[self.run]
-        return self._only(chosen)
+        return self if chosen.all() else self._only(chosen)
 
     @property
     def most_pairs(self) -> int:
         """How many pairs a run, or a repeat of it, has at most."""
-        return int(np.unique(self._groups(), return_counts=True)[1].max()) if len(self.run) else 0
+        return int(np.bincount(self._groups()).max()) if len(self.run) else 0
 
     def by_run(self, statistics: Sequence[Statistic]) -> Iterator[tuple[Statistic, Codes, Values]]:
         """Yield for each statistic the runs that have it, by place, and its values."""
@@ -120,8 +126,10 @@ class Rows:
         self, part: Part, statistic: Statistic, *, only: str | None
     ) -> Iterator[tuple[str, Codes, Values]]:
         """Yield each node's runs and values; none where all pairs are of one, for that is no other series."""
+        if part not in self.sides:
+            return
         codes, names = self.sides[part]
-        present = [code for code in np.unique(codes) if names[code]]
+        present = [code for code in np.flatnonzero(np.bincount(codes)).tolist() if names[code]]
         if len(present) <= 1 or statistic.merged_percent is not None:
             return
         span = int(self._groups().max()) + 1
@@ -157,7 +165,7 @@ class Rows:
 
     def _per_run(self, groups: Codes, values: Values) -> tuple[Codes, Values]:
         run = groups // self._repeats
-        if len(np.unique(run)) == len(run):
+        if (np.diff(run) > 0).all():
             return run, values
         medians = pd.Series(values).groupby(run, sort=True).median()
         places: Codes = medians.index.to_numpy(dtype=np.int64)
@@ -176,9 +184,16 @@ class _Sorting:
 
     @classmethod
     def of(cls, groups: Codes, values: Values) -> _Sorting:
-        order = np.lexsort((values, groups))
-        found, begins, counts = np.unique(groups[order], return_index=True, return_counts=True)
-        return cls(found, begins, counts, values[order])
+        if (np.diff(groups) < 0).any():  # the lake has them in order, but for nodes
+            order = np.argsort(groups, kind="stable")
+            groups, values = groups[order], values[order]
+        begins = np.flatnonzero(np.diff(groups, prepend=-1))
+        counts = np.diff(begins, append=len(groups))
+        ordered = np.empty_like(values)
+        for count in np.unique(counts):  # most often all groups are as large
+            places = begins[counts == count][:, np.newaxis] + np.arange(count)
+            ordered[places] = np.sort(values[places], axis=1)
+        return cls(groups[begins], begins, counts, ordered)
 
     def take(self, statistic: Statistic) -> Values:
         """Take what `Statistic.of` takes, of each group."""

@@ -35,7 +35,7 @@ class Survey:
 
     @property
     def regressed(self) -> tuple[Trend, ...]:
-        """What somebody has to look at, the largest first."""
+        """What somebody has to look at: all pairs before single nodes, the largest first."""
         found = [each for each in self.trends if each.is_regressed]
         return tuple(sorted(found, key=_by_size))
 
@@ -114,6 +114,6 @@ def _accepted(trend: Trend, *, by: str, reason: str, at: datetime) -> AcceptedLe
     )
 
 
-def _by_size(trend: Trend) -> float:
+def _by_size(trend: Trend) -> tuple[bool, float]:
     relative = trend.regression.size.relative if trend.regression else None
-    return -abs(relative) if relative is not None else 0.0
+    return bool(trend.key.node), -abs(relative or 0.0)

@@ -1,0 +1,59 @@
+"""Trends: look at the lake's history, and leave what it did where Prefect's pages show it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from netcadence.lake import Lake
+from netcadence.report.trends import regression_sentence, trends_as_markdown
+from netcadence.trends import survey as surveys
+from netcadence.trends.history import Query
+from netcadence.trends.survey import Survey
+from netcadence.words import counted
+from tasks.report import artifact_key
+from tasks.retry import if_transient
+
+#: Names of the states in which the flow may end other than well.
+REGRESSED = "Regressed"
+NOTHING_TO_JUDGE = "NothingToJudge"
+
+
+@task(
+    name="look at the history",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=5,
+    retry_condition_fn=if_transient,
+)
+def look(lake: str, query: Query, made_at: datetime, least_change: float) -> Survey:
+    """Find changes of level in every series."""
+    return surveys.survey(Lake(lake), query, made_at=made_at, least_change=least_change)
+
+
+@task(name="report trends", cache_policy=NO_CACHE)
+def report_trends(found: Survey) -> None:
+    """Leave what changed as an artifact: one series for all clusters, or for the one that was asked for."""
+    create_markdown_artifact(
+        trends_as_markdown(found),
+        key=artifact_key("trends", found.query.cluster or "all"),
+        description=f"{len(found.regressed)} regressed of {len(found.judged)} series",
+    )
+
+
+def state_of(found: Survey) -> State[Any]:
+    """Return the state in which the flow ends: what nobody has accepted fails it."""
+    if found.regressed:
+        shown = "; ".join(regression_sentence(each) for each in found.regressed[:3])
+        what = counted(len(found.regressed), "regression")
+        return Failed(name=REGRESSED, message=f"{what}: {shown}", data=found)
+    if not found.judged:
+        why = found.why_empty or found.trends[0].why
+        return Completed(name=NOTHING_TO_JUDGE, message=f"nothing can be judged: {why}", data=found)
+    return Completed(message=f"none of {len(found.judged)} series has regressed", data=found)
