@@ -95,6 +95,14 @@ bench-acceptance: setup  ## Measure what a whole acceptance takes beside its tra
 bench-verdicts: setup  ## Simulate how often verdicts are wrong; prints tables, keeps JSON
 	@$(BIN)/python benchmarks/verdicts.py
 
+.PHONY: bench-changes
+bench-changes: setup  ## Simulate how often changes of level are missed or alarmed at; prints tables, keeps JSON
+	@$(BIN)/python benchmarks/changes.py
+
+.PHONY: bench-trends
+bench-trends: setup  ## Measure trends over three years of hourly runs beside pandas; prints ratios, keeps JSON
+	@$(BIN)/python benchmarks/trends.py
+
 .PHONY: lock
 lock: setup  ## Compile requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./worker-image

@@ -65,10 +65,10 @@ class BackTest:
         if not self.runs:
             return "no run to look at"
         count = len(self.fired)
-        times = "never" if not count else "once" if count == 1 else f"{count} times"
+        fired = "have fired once" if count == 1 else f"have fired {count} times"
         days = "1 day" if self.days == 1 else f"{self.days} days"
         runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
-        return f"would have fired {times} in {days} ({runs})"
+        return f"would {fired if count else 'never have fired'} in {days} ({runs})"
 
 
 @dataclass(frozen=True, slots=True)

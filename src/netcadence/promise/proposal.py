@@ -107,7 +107,7 @@ def as_yaml(suite: Suite, *, lake: str, made_at: datetime) -> str:
     """Return the suite as the file that `netcadence run --sla` reads, with each back-test beside it."""
     lines = [
         f"# Proposed by netcadence sla propose on {made_at:%Y-%m-%d} from the lake {lake}.",
-        f"# Each may fire about {suite.alarms_a_month:g} times in 30 days as long as nothing changes.",
+        f"# As long as nothing changes each fires in 30 days at most so often: {suite.alarms_a_month:g}.",
         "scenarios:",
     ]
     for name in dict.fromkeys(each.scenario for each in suite.proposals):

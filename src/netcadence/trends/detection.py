@@ -11,8 +11,9 @@ the search for the place is paid for, and no distribution is assumed. The least 
 its neighbours are tested anew, until all that are left are sure. What is sure and too small to matter goes
 likewise.
 
-Limits: the test assumes that nights are independent but for changes. Where half of a deviation is that of the
-night before, false alarms are more frequent than the level says. `benchmarks/changes.py` measures false
+Nights that resemble the night before prove less than others: as much as they have in common is taken off.
+
+Limits: what is common to many nights cannot be told from a change. `benchmarks/changes.py` measures false
 alarms and misses, also of what else was weighed; `expectations/README.md` has the table.
 """
 
@@ -169,9 +170,24 @@ def _p_value(values: Values, begin: int, place: int, end: int) -> float:
         return 1.0
     count, before = len(part), place - begin
     clear = abs(float(scores[:before].sum())) / math.sqrt(before * (count - before) * spread / count)
+    clear *= _worth(scores, before)
     ties = 1 - len(np.unique(part)) / count
     shuffled = _clearest_of(scores, _OWN_SHUFFLES) if ties > _MOST_TIES else _clearest(_rounded(count))
     return float((1 + len(shuffled) - np.searchsorted(shuffled, clear)) / (1 + len(shuffled)))
+
+
+def _worth(scores: Values, before: int) -> float:
+    """Return how much of a sum's clarity counts where values resemble those before them; 1 where none do.
+
+    What neighbours have in common beyond what chance explains, `r`, makes a sum of them scatter more by
+    √((1 + r) / (1 - r)), as in an autoregression of first order.
+    """
+    rest = np.concatenate([part - part.mean() for part in (scores[:before], scores[before:])])
+    square = float((rest**2).sum())
+    if square == 0:
+        return 1.0
+    common = float((rest[1:] * rest[:-1]).sum()) / square - 1 / math.sqrt(len(rest))
+    return math.sqrt((1 - common) / (1 + common)) if common > 0 else 1.0
 
 
 def _scores(values: Values) -> Values:

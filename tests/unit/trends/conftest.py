@@ -93,17 +93,17 @@ def make_night():
     return night
 
 
-@pytest.fixture(scope="session")
-def fill():
+def fill(lake, nights, *, verdicts=None, each=lambda _: {}, name="run", every=timedelta(days=1)):
     """Write nights into a lake; each is a list of figures, and may have changes of its own."""
+    for place, figures in enumerate(nights):
+        facts = {"started_at": FIRST + place * every} | each(place)
+        record = night(figures, run_id=f"{name}-{place}", **facts)
+        lake.conclude(record, Judgement((verdicts or {}).get(place, Verdict.PASS), ()))
+    return lake
 
-    def fill(lake, nights, *, verdicts=None, each=lambda _: {}, name="run", every=timedelta(days=1)):
-        for place, figures in enumerate(nights):
-            facts = {"started_at": FIRST + place * every} | each(place)
-            record = night(figures, run_id=f"{name}-{place}", **facts)
-            lake.conclude(record, Judgement((verdicts or {}).get(place, Verdict.PASS), ()))
-        return lake
 
+@pytest.fixture(scope="session", name="fill")
+def _fill():
     return fill
 
 
