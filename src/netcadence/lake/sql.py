@@ -33,6 +33,7 @@ TABLES: Final[Mapping[str, str]] = {
     "intervals": "one row a pair, metric and second",
     "verdicts": "one row a threshold or data check of a run",
     "acceptances": "one row a check of an acceptance",
+    "accepted_levels": "one row a level of a series that somebody accepted, with who and why",
     "raw": "one row a tool, with what it printed",
 }
 #: A baseline measures a run's pairs by another way as well, and stands in the same table.
