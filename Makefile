@@ -91,6 +91,10 @@ bench-mesh: setup  ## Measure what a mesh of 8 nodes takes beside its traffic; p
 bench-acceptance: setup  ## Measure what a whole acceptance takes beside its traffic; prints phases, keeps JSON
 	@$(BIN)/python benchmarks/acceptance.py
 
+.PHONY: bench-lake
+bench-lake: setup  ## Measure the lake beside bare pyarrow and pandas, on three years of hourly runs; minutes
+	@$(BIN)/python benchmarks/lake.py
+
 .PHONY: bench-verdicts
 bench-verdicts: setup  ## Simulate how often verdicts are wrong; prints tables, keeps JSON
 	@$(BIN)/python benchmarks/verdicts.py

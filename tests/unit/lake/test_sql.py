@@ -93,7 +93,7 @@ def test_rows_are_printed_as_table_csv_or_json(nights, capsys):
 @pytest.mark.parametrize("kept_s", [0, 3600])
 def test_the_warehouse_counts_each_run_once_also_while_files_are_put_together(nights, kept_s):
     nights.compact(keep_replaced_s=kept_s)
-    questions = [each for each in (WAREHOUSE / "queries.sql").read_text().split(";\n") if "SELECT" in each]
+    questions = statements("queries.sql")
     with duckdb.connect() as connection:
         connection.execute("SET VARIABLE lake = ?", [nights.url])
         connection.execute((WAREHOUSE / "duckdb.sql").read_text())
@@ -101,6 +101,27 @@ def test_the_warehouse_counts_each_run_once_also_while_files_are_put_together(ni
         assert connection.sql("SELECT count(*) FROM runs").fetchall() == [(3,)]
         answers = [connection.sql(question).fetchall() for question in questions]
     assert [len(rows) for rows in answers] == [2, 3, 2, 1]
+
+
+def test_spark_counts_each_run_once_while_files_are_put_together(nights):
+    """Not in every test run: PySpark is 400 MB, and takes a Java machine and a minute."""
+    spark_sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed, which tries spark.sql")
+    nights.compact(keep_replaced_s=3600)
+    builder = spark_sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+    session = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    try:
+        for statement in statements("spark.sql"):
+            session.sql(statement.replace("LAKE", nights.url))
+        assert session.sql("SELECT count(*) AS n FROM results").collect()[0].n == 3 * 23 + 11
+        assert [len(session.sql(each).collect()) for each in statements("queries.sql")] == [2, 3, 2, 1]
+    finally:
+        session.stop()
+
+
+def statements(name):
+    lines = (WAREHOUSE / name).read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("--"))
+    return [each for each in text.split(";\n") if each.strip().strip(";")]
 
 
 @pytest.mark.parametrize("engine", ["athena", "snowflake", "spark", "trino"])
