@@ -216,6 +216,7 @@ MEASURED: dict[str, Callable[[Path], str]] = {
 
 def _measure(name: str, url: Path, answer: Any) -> None:
     # What a process has imported already is not measured again: a service and a notebook have it, too.
+    import netcadence.lake.reading
     import netcadence.trends.survey  # noqa: F401
 
     begun, used = time.perf_counter(), time.process_time()

@@ -189,8 +189,11 @@ class _Sorting:
             groups, values = groups[order], values[order]
         begins = np.flatnonzero(np.diff(groups, prepend=-1))
         counts = np.diff(begins, append=len(groups))
+        sizes = np.unique(counts)
+        if len(sizes) == 1:  # as it is most often
+            return cls(groups[begins], begins, counts, np.sort(values.reshape(-1, sizes[0]), axis=1).ravel())
         ordered = np.empty_like(values)
-        for count in np.unique(counts):  # most often all groups are as large
+        for count in sizes:
             places = begins[counts == count][:, np.newaxis] + np.arange(count)
             ordered[places] = np.sort(values[places], axis=1)
         return cls(groups[begins], begins, counts, ordered)
@@ -210,6 +213,12 @@ class _Sorting:
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
+    if (
+        len(column)
+        and not pa.types.is_dictionary(column.type)
+        and pc.all(pc.equal(column, column[0])).as_py()
+    ):
+        return np.zeros(len(column), dtype=np.int64), [column[0].as_py()]
     coded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
