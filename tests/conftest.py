@@ -35,8 +35,9 @@ KINDS = {
 
 def pytest_configure(config):
     # How long an example takes says more about the machine's other work than about what is tested.
-    hypothesis.settings.register_profile("no deadline", deadline=None)
-    hypothesis.settings.load_profile("no deadline")
+    hypothesis.settings.register_profile("quick", deadline=None, max_examples=50)
+    hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
+    hypothesis.settings.load_profile(config.getoption("--hypothesis-profile", None) or "quick")
     if not hasattr(config, "workerinput"):  # the one process that sees all outcomes
         config.pluginmanager.register(Roll(), "roll")
 

@@ -6,15 +6,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from flows.command_line import application, outcome_of
 from netcadence.embedded import Cluster, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-NETCADENCE = Path(sys.executable).with_name("netcadence")
 MANIFESTS = "deployments/kubernetes"
 
 
@@ -56,17 +55,16 @@ def everything(kubectl):
 
 
 @pytest.fixture
-def run(prefect, fresh, write_scenario, write_sla):
-    """Return what runs a short scenario as a person would, and gives how that ended."""
+def run(*, prefect, fresh, write_scenario, write_sla, monkeypatch, capsys):
+    """Return what runs a short scenario as a person would; gives its exit code and what it said."""
     del prefect
-    surroundings = os.environ | {"KUBECONFIG": str(fresh.kubeconfig)}
+    monkeypatch.setenv("KUBECONFIG", str(fresh.kubeconfig))
     scenario, sla = write_scenario("tcp-1:1"), write_sla(throughput_min_kbytes=1)
 
     def run(*words):
-        line = [NETCADENCE, "run", str(scenario), "--sla", str(sla), *words]
-        return subprocess.run(
-            line, env=surroundings, capture_output=True, text=True, timeout=100, check=False
-        )
+        line = ["run", str(scenario), "--sla", str(sla), *map(str, words)]
+        code = outcome_of(lambda: application(line, standalone_mode=False))
+        return code, "".join(capsys.readouterr())
 
     return run
 
@@ -91,17 +89,17 @@ def test_what_was_applied_serves_both_identities_and_all_of_it_can_be_deleted(
     kubectl("apply", "-k", MANIFESTS)
     installed = everything()
 
-    as_admin = run("--context", kubectl("config", "current-context").strip())
-    assert as_admin.returncode == 0, as_admin.stdout + as_admin.stderr
-    assert "PASS" in as_admin.stdout
+    code, said = run("--context", kubectl("config", "current-context").strip())
+    assert code == 0, said
+    assert "PASS" in said
     assert everything() == installed
 
     own = orchestrator()
     assert "system:serviceaccount:netcadence:netcadence-orchestrator" in kubectl(
         "auth", "whoami", kubeconfig=own
     )
-    as_account = run("--kubeconfig", own)
-    assert as_account.returncode == 0, as_account.stdout + as_account.stderr
+    code, said = run("--kubeconfig", own)
+    assert code == 0, said
     assert everything() == installed
 
     # Its namespace is deleted first and takes along what is in it.

@@ -18,6 +18,7 @@ from netcadence.home import Home
 environment.prepare(Home.beside(environment.CHECKOUT))
 
 from flows.benchmark import benchmark  # noqa: E402 - Prefect reads its settings as it is imported
+from netcadence import judgement  # noqa: E402 - likewise
 from tasks.progress import heard_by  # noqa: E402 - likewise
 
 
@@ -50,5 +51,6 @@ def run_in_a_process_of_its_own(words, scenario, kubeconfig, run_id):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+judgement.preload()
 for line in sys.stdin:
     print(run_in_a_process_of_its_own(*line.rstrip("\n").split("\t")), flush=True)  # noqa: T201 - the answer
