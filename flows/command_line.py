@@ -21,6 +21,7 @@ from flows import (
     environment,
     lake_commands,
     perfdata_commands,
+    report_commands,
     sla_commands,
     trend_commands,
 )
@@ -318,6 +319,7 @@ def results(
 
 
 application.command()(accept_commands.accept)
+application.command()(report_commands.report)
 application.command("import-perfdata")(perfdata_commands.import_perfdata)
 application.command("import")(perfdata_commands.import_files)
 application.command()(lake_commands.compact)

@@ -80,7 +80,8 @@ class Outcome:
         found = {"scenario": self.name, "exit_code": int(self.code), "prefect_run": self.page}
         if self.report is None:
             return found | {"error": self.error}
-        return found | report_as_json(self.report.record, self.report.judgement) | {"lake": self.report.lake}
+        where = {"lake": self.report.lake, "page": self.report.page or None}
+        return found | report_as_json(self.report.record, self.report.judgement) | where
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ class Session:
         self.console.print()
         for outcome in outcomes:
             self.console.print(Text.assemble(f"{outcome.name:<{width}}  ", outcome.word), soft_wrap=True)
-            if outcome.report and outcome.report.judgement.docs:
+            if outcome.report:
+                self._say_address("page", outcome.report.page)
                 self._say_address("docs", outcome.report.judgement.docs)
             self._say_address("flow", outcome.page)
         lake = next((outcome.report.lake for outcome in outcomes if outcome.report), None)
@@ -159,6 +161,8 @@ class Session:
             self.console.print(Text(f"{'lake':<{width}}  {lake}"), soft_wrap=True)
 
     def _say_address(self, what: str, address: str) -> None:
+        if not address:
+            return
         self.console.print(Text.assemble("  ", (what, "dim"), "  ", address), soft_wrap=True)
 
     def _print_json(self, outcomes: list[Outcome]) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from prefect import get_client, task
+from prefect import get_client, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Completed, Failed
 
+from netcadence.errors import NetcadenceError
 from netcadence.kube.leftovers import Cleaning
+from netcadence.lake import Lake
 from netcadence.lake.compaction import Compaction
+from netcadence.lake.recollection import Recollection
 from netcadence.lake.retention import Retirement
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
 from netcadence.report import as_markdown
+from netcadence.report.page import keep_run_page
 
 #: Names of the states in which a run may end other than PASS: each can be told from a crash.
 STATE_NAMES = {
@@ -35,6 +40,8 @@ class Report:
     record: RunRecord
     judgement: Judgement
     lake: str
+    #: Address of the page that shows it; empty where there is none.
+    page: str = ""
 
 
 @task(name="label", cache_policy=NO_CACHE)
@@ -49,14 +56,31 @@ def label(name: str, **tags: str) -> None:
 
 
 @task(name="report", cache_policy=NO_CACHE)
-def report(done: Report) -> None:
-    """Leave the verdict and where its evidence is as an artifact: one series for scenario and cluster."""
+def report(done: Report, lake: str, folder: Path) -> Report:
+    """Write the page of a run, and leave the verdict and where its evidence is as an artifact.
+
+    There is one series of artifacts for scenario and cluster.
+
+    Args:
+        lake: Its address, with what it takes to reach it.
+        folder: Where pages are.
+
+    Returns:
+        The report with the address of its page. What was measured and judged counts without one.
+    """
     facts = done.record.facts
+    path = folder / f"{facts.run_id}.html"
+    try:
+        page = keep_run_page(Recollection(done.record, done.judgement), Lake(lake), path)
+        done = replace(done, page=page)
+    except NetcadenceError as error:
+        get_run_logger().warning("no page of run %s: %s", facts.run_id, error)
     create_markdown_artifact(
-        as_markdown(done.record, done.judgement, lake=done.lake),
+        as_markdown(done.record, done.judgement, lake=done.lake, page=done.page),
         key=artifact_key("verdict", facts.scenario, facts.cluster),
         description=f"{done.judgement.verdict}: run {facts.run_id}",
     )
+    return done
 
 
 @task(name="report cleaning", cache_policy=NO_CACHE)

@@ -13,7 +13,7 @@ VARIABLE: Final = "NETCADENCE_HOME"
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One folder for the lake, the Data Docs and the Prefect server's database."""
+    """One folder for the lake, the Data Docs, the reports and the Prefect server's database."""
 
     root: Path
 
@@ -25,6 +25,10 @@ class Home:
     @property
     def lake(self) -> Path:
         return self.root / "lake"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
 
     @property
     def prefect(self) -> Path:

@@ -104,6 +104,14 @@ def test_its_artifacts_show_the_verdict_and_where_the_docs_are(state, report, ar
     texts = "\n".join(str(artifact["data"]) for artifact in artifacts(state))
     assert "PASS" in texts
     assert report.judgement.docs in texts
+    assert report.page in texts
+
+
+def test_its_page_shows_the_verdict_and_what_the_pairs_did_as_far_as_it_was_told(report):
+    page = Path(unquote(urlsplit(report.page).path)).read_text(encoding="utf-8")
+    assert 'class="hero PASS"' in page
+    assert ("Throughput by the second" in page) == any(each.intervals for each in report.record.outcomes)
+    assert report.record.facts.run_id in page
 
 
 def test_the_lake_answers_the_query_of_the_readme(report, home, tmp_path):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from netcadence.lake.compaction import Compaction
+    from netcadence.lake.recollection import Recollection
     from netcadence.lake.series import Series, SeriesKey
     from netcadence.statistics import Statistic
     from netcadence_worker.contract import Role
@@ -264,6 +265,17 @@ class Lake:
     def raw(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a tool, with what it printed."""
         return self._frame("raw", wanted)
+
+    def recall(self, run_id: str) -> Recollection:
+        """Return a concluded run as it was stored (`netcadence.lake.recollection`).
+
+        Raises:
+            InvalidInputError: No run that is listed has this id.
+            LakeError: The storage did not answer, or what it holds of the run is not whole.
+        """
+        from netcadence.lake.recollection import recall  # noqa: PLC0415 - a writer need not load it
+
+        return recall(self._storage, run_id)
 
     def series_keys(self, **wanted: Unpack[Wanted]) -> tuple[SeriesKey, ...]:
         """Return which series there are."""

@@ -11,7 +11,7 @@ from netcadence.report import content
 _MEANINGFUL: Final = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
-def as_markdown(record: RunRecord, judgement: Judgement, *, lake: str = "") -> str:
+def as_markdown(record: RunRecord, judgement: Judgement, *, lake: str = "", page: str = "") -> str:
     """Return a run's verdict as Markdown: a heading, the table, the notes, the addresses of the evidence.
 
     Addresses stand as text that can be copied: from a page of another origin, browsers open no file.
@@ -23,7 +23,7 @@ def as_markdown(record: RunRecord, judgement: Judgement, *, lake: str = "") -> s
         _table(record, judgement),
         "\n".join(_item(note) for note in content.notes(record, judgement)),
     ]
-    addresses = (("Data Docs", judgement.docs), ("Lake", lake))
+    addresses = (("Report", page), ("Data Docs", judgement.docs), ("Lake", lake))
     parts += [f"{what}: `{address}`" for what, address in addresses if address]
     return "\n\n".join(parts) + "\n"
 
