@@ -69,6 +69,20 @@ def test_the_newest_run_is_written_beside_the_lake_unless_another_is_asked_for(c
     assert 'class="hero FAIL"' in wanted.read_text(encoding="utf-8")
 
 
+def test_trends_are_those_of_a_window_and_of_no_single_run(command, kept, tmp_path):
+    code, said, _ = command("report", "--trends", "--days", "36500", "--output", tmp_path / "trends.html")
+    assert code == 0
+    assert said.startswith("0 of 18 series have regressed\n")
+    assert "there are too few runs to tell" in page_at(said).read_text(encoding="utf-8")
+    code, said, _ = command("report", "--trends")
+    assert code == 0
+    assert "holds no run" in said
+    assert page_at(said) == kept / "reports" / "trends.html"
+    code, _, said = command("report", ID, "--trends")
+    assert code == 2
+    assert "allowed beside --trends: no run" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
