@@ -173,13 +173,14 @@ def writing(pairs: int) -> dict[str, float]:
             flushed.append(_timed(again)[0] + _timed(functools.partial(_flush, f"{beside}.flushed"))[0])
     times = {"ours_ms": ours, "bare_ms": bare, "bare_flushed_ms": flushed}
     figures = {name: statistics.median(each[1:]) * 1000 for name, each in times.items()}
-    _say(
-        f"writing {len(table):,} result rows: {figures['ours_ms']:.1f} ms, bare pyarrow "
-        f"{figures['bare_ms']:.1f} ms, flushed to disk as ours {figures['bare_flushed_ms']:.1f} ms",
-        figures["ours_ms"] / figures["bare_ms"],
-        "x",
-    )
-    return figures | {"rows": len(table), "ratio": figures["ours_ms"] / figures["bare_ms"]}
+    ratios = {
+        f"ratio_to_{name}": figures["ours_ms"] / figures[f"{name}_ms"] for name in ("bare", "bare_flushed")
+    }
+    what = f"writing {len(table):,} result rows in {figures['ours_ms']:.1f} ms, over bare pyarrow"
+    _say(what, ratios["ratio_to_bare"], "x")
+    # A few hundred rows take less time than a disk does to have them for certain, which ours waits for.
+    _say("  over bare pyarrow that waits for the disk as well", ratios["ratio_to_bare_flushed"], "x")
+    return figures | ratios | {"rows": len(table)}
 
 
 def _flush(path: str) -> None:
