@@ -17,7 +17,7 @@ from netcadence.report.trends import percent, series_name, trend_sentences
 from netcadence.trends import trend as trends
 from netcadence.trends.series import SeriesKey
 from netcadence.trends.survey import Survey
-from netcadence.trends.trend import Change, Status, Trend, steps_of
+from netcadence.trends.trend import RUNS_NEEDED, Change, Status, Trend, steps_of
 
 #: What is drawn, the most pressing first; what is steady stands in a table.
 _DRAWN: Final = (Status.REGRESSED, Status.ACCEPTED, Status.CHANGED)
@@ -84,10 +84,12 @@ def trends_page(survey: Survey, *, asked: Asked | None = None) -> str:
 def _summary(survey: Survey) -> str:
     if survey.why_empty:
         return f"Nothing to see: {survey.why_empty}."
-    few = len(survey.trends) - len(survey.judged)
-    regressed = len(survey.regressed) or "None"
-    said = f"{regressed} of {len(survey.trends)} series worse than before, and not accepted."
-    return f"{said} Of {few} there are too few runs to tell." if few else said
+    worse, all_ = len(survey.regressed), len(survey.trends)
+    said = f"{worse} of {all_} series {'is' if worse == 1 else 'are'} worse than before, and not accepted."
+    if not worse:
+        said = f"None of {all_} series is worse than before."
+    few = all_ - len(survey.judged)
+    return f"{said} {few} of them have too few runs yet: it takes {RUNS_NEEDED}." if few else said
 
 
 def _span(survey: Survey) -> str:
