@@ -68,15 +68,19 @@ lint: $(VENV)/.installed  ## Check format, rules, types, layers and the Containe
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/hadolint worker-image/Containerfile
+	@$(BIN)/hadolint worker-image/Containerfile deployments/flow-run-image/Containerfile
 
 .PHONY: format
 format: setup  ## Put the code into its format
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
+.PHONY: deploy
+deploy: setup  ## Have a cluster measured by itself: make deploy ON="--context my-cluster", or --embedded
+	@$(BIN)/netcadence deploy $(ON)
+
 .PHONY: stop
-stop:  ## Stop the Prefect server that a run has left running
+stop:  ## Stop the worker and the Prefect server that were left running
 	@test ! -x $(BIN)/netcadence || $(BIN)/netcadence stop
 
 .PHONY: bench-overhead

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from flows import (
     accept_commands,
+    deploy_commands,
     embedded_commands,
     environment,
     lake_commands,
@@ -320,6 +321,7 @@ def results(
 
 application.command()(accept_commands.accept)
 application.command()(report_commands.report)
+application.command()(deploy_commands.deploy)
 application.command("import-perfdata")(perfdata_commands.import_perfdata)
 application.command("import")(perfdata_commands.import_files)
 application.command()(lake_commands.compact)
@@ -377,9 +379,11 @@ def clean(
 
 @application.command()
 def stop() -> None:
-    """Stop the Prefect server that a run has left running."""
-    from flows import server  # noqa: PLC0415 - not needed for anything else here
+    """Stop the worker and the Prefect server that a deployment or a run has left running."""
+    from flows import server, worker  # noqa: PLC0415 - not needed for anything else here
 
+    if worker.stop(_home()):
+        print("Prefect worker stopped.")  # noqa: T201 - the command's output
     stopped = server.stop(_home())
     print("Prefect server stopped." if stopped else "No Prefect server of this home is running.")  # noqa: T201
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from prefect import flow
@@ -11,6 +11,7 @@ from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
 from netcadence.kube.leftovers import Cleaning, other_places
 from tasks.clean_up import remove_leftovers
+from tasks.credentials import kubeconfig_of
 from tasks.report import report_cleaning
 
 
@@ -23,6 +24,7 @@ def housekeeping(
     namespace: str = "",
     wire: str = wires.NETCADENCE.name,
     lease_namespace: str = wires.DEFAULT_NAMESPACE,
+    credentials: str = "",
 ) -> Cleaning:
     """Remove what runs have left that live no longer; what a living run has made stays.
 
@@ -34,9 +36,15 @@ def housekeeping(
             `netcadence-host`, or the wire's own.
         wire: Whose custom resource they used: `netcadence` or `clusterloader`.
         lease_namespace: Where the runs' lease is.
+        credentials: Name of a Prefect block of type Secret that holds a kubeconfig, in place of a file.
     """
     spoken = wires.find(wire)
-    with closing(Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)) as access:
+    with ExitStack() as held:
+        if credentials:
+            kubeconfig = held.enter_context(kubeconfig_of(credentials))
+        access = held.enter_context(
+            closing(Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster))
+        )
         places = (spoken.place(namespace), *(() if namespace else other_places(access, spoken)))
         done = remove_leftovers(access, places, spoken, lease_namespace)
         report_cleaning(done, access.cluster)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,12 +10,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from flows.background import Background
 from netcadence.errors import PermanentError, TransientError
 from netcadence.home import Home
 
 #: The first start makes the database, which takes a while on a slow disk.
 _START_WITHIN_S: Final = 90.0
-_STOP_WITHIN_S: Final = 15.0
 _ASK_S: Final = 2.0
 _PAUSE_S: Final = 0.1
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -57,25 +53,15 @@ def start(api: str, home: Home) -> bool:
         raise ServerError(
             f"No Prefect server answers at {api}. Start it, or unset PREFECT_API_URL to have one here."
         )
-    if _is_alive(_pid(home), port=where.port):
+    if _process(home).is_alive_with(str(where.port)):
         return True
     if _listens(api):
         raise ServerError(
             f"Something that is not a Prefect server listens at {where.hostname}:{where.port}. "
             "Free that port, or set PREFECT_API_URL to another one, such as http://127.0.0.1:4201/api"
         )
-    home.prefect.mkdir(parents=True, exist_ok=True)
-    arguments = ["server", "start", "--host", where.hostname, "--port", str(where.port), "--analytics-off"]
-    with log(home).open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=home.prefect,
-        )
-    _pid_file(home).write_text(str(process.pid))
+    arguments = ("start", "--host", where.hostname, "--port", str(where.port), "--analytics-off")
+    _process(home).start(arguments)
     return True
 
 
@@ -88,37 +74,26 @@ def wait(api: str, home: Home) -> None:
     """
     deadline = time.monotonic() + _START_WITHIN_S
     while not answers(api):
-        if not _is_alive(_pid(home)):
+        if not _process(home).is_alive:
             raise ServerError(
-                f"The Prefect server ended at its start. Its log's last lines:\n{_log_tail(home)}"
+                f"The Prefect server ended at its start. Its log's last lines:\n{_process(home).last_words()}"
             )
         if time.monotonic() > deadline:
             raise ServerLateError(
                 f"The Prefect server did not answer at {api} within {_START_WITHIN_S:.0f} s. "
-                f"Its log's last lines:\n{_log_tail(home)}"
+                f"Its log's last lines:\n{_process(home).last_words()}"
             )
         time.sleep(_PAUSE_S)
 
 
 def log(home: Home) -> Path:
     """Return the file that holds what the server said."""
-    return home.prefect / "server.log"
+    return _process(home).log
 
 
 def stop(home: Home) -> bool:
     """Stop the server that `start` started from this home; returns whether there was one."""
-    pid = _pid(home)
-    if not _is_alive(pid):
-        return False
-    os.killpg(pid, signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_WITHIN_S
-    while _is_alive(pid):
-        if time.monotonic() > deadline:
-            os.killpg(pid, signal.SIGKILL)
-            break
-        time.sleep(_PAUSE_S)
-    _pid_file(home).unlink(missing_ok=True)
-    return True
+    return _process(home).stop()
 
 
 def _listens(api: str) -> bool:
@@ -131,35 +106,5 @@ def _listens(api: str) -> bool:
         return not isinstance(getattr(error, "reason", error), ConnectionRefusedError)
 
 
-def _pid_file(home: Home) -> Path:
-    return home.prefect / "server.pid"
-
-
-def _pid(home: Home) -> int:
-    try:
-        return int(_pid_file(home).read_text())
-    except (OSError, ValueError):
-        return 0
-
-
-def _is_alive(pid: int, port: int | None = None) -> bool:
-    """Tell whether a process still is the server that we started, and not another that got its number.
-
-    With a port, whether it is one for that.
-    """
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    if not command:  # one that has just been started has none yet, and one that has ended none any more
-        return pid > 0 and state not in "ZX"
-    wanted = {b"prefect", b"server"} | ({b"%d" % port} if port else set())
-    return pid > 0 and wanted <= set(command.split(b"\0"))
-
-
-def _log_tail(home: Home, lines: int = 15) -> str:
-    try:
-        return "\n".join(log(home).read_text(errors="replace").splitlines()[-lines:])
-    except OSError:
-        return "(no log)"
+def _process(home: Home) -> Background:
+    return Background(home, "server")

@@ -15,6 +15,7 @@ from netcadence.acceptance.outcome import Acceptance
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 from netcadence.report import acceptance_as_markdown, acceptance_rows, summary
+from tasks.announcement import ACCEPTANCE, announce
 from tasks.progress import listener
 from tasks.report import STATE_NAMES, artifact_key
 from tasks.retry import if_transient
@@ -47,6 +48,14 @@ def report(done: AcceptanceReport) -> None:
     found = done.acceptance
     name = (found.programme.profile.name, found.cluster)
     about = f"{found.verdict}: {summary(found)} ({found.acceptance_id})"
+    announce(
+        found.verdict,
+        cluster=found.cluster,
+        name=found.programme.profile.name,
+        run_id=found.acceptance_id,
+        kind=ACCEPTANCE,
+        details={"message": message_of(done), "lake": done.lake},
+    )
     create_table_artifact(
         acceptance_rows(found), key=artifact_key("acceptance-table", *name), description=about
     )
@@ -60,8 +69,13 @@ def report(done: AcceptanceReport) -> None:
 def state_of(done: AcceptanceReport) -> State[Any]:
     """Return the state in which an acceptance with this verdict ends."""
     verdict = done.acceptance.verdict
-    message = f"{verdict}: {summary(done.acceptance)}"
     if verdict is Verdict.PASS:
-        return Completed(message=message, data=done)
-    reasons = "; ".join(done.acceptance.reasons())
-    return Failed(name=STATE_NAMES[verdict], message=f"{message}: {reasons}", data=done)
+        return Completed(message=message_of(done), data=done)
+    return Failed(name=STATE_NAMES[verdict], message=message_of(done), data=done)
+
+
+def message_of(done: AcceptanceReport) -> str:
+    """Return the verdict in a sentence, with what keeps the network from being accepted."""
+    found = done.acceptance
+    message = f"{found.verdict}: {summary(found)}"
+    return message if found.verdict is Verdict.PASS else f"{message}: {'; '.join(found.reasons())}"

@@ -23,6 +23,7 @@ from netcadence.lake.retention import Retirement
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
 from netcadence.report import as_markdown
 from netcadence.report.page import keep_run_page
+from tasks.announcement import announce, kind_of
 
 #: Names of the states in which a run may end other than PASS: each can be told from a crash.
 STATE_NAMES = {
@@ -75,6 +76,19 @@ def report(done: Report, lake: str, folder: Path) -> Report:
         done = replace(done, page=page)
     except NetcadenceError as error:
         get_run_logger().warning("no page of run %s: %s", facts.run_id, error)
+    announce(
+        done.judgement.verdict,
+        cluster=facts.cluster,
+        name=facts.scenario,
+        run_id=facts.run_id,
+        kind=kind_of(done.record),
+        details={
+            "message": message_of(done),
+            "docs": done.judgement.docs,
+            "page": done.page,
+            "lake": done.lake,
+        },
+    )
     create_markdown_artifact(
         as_markdown(done.record, done.judgement, lake=done.lake, page=done.page),
         key=artifact_key("verdict", facts.scenario, facts.cluster),
@@ -118,16 +132,25 @@ def report_upkeep(done: Compaction, retired: Retirement) -> None:
 
 def state_of(done: Report) -> State[Any]:
     """Return the state in which a benchmark with this verdict ends."""
-    facts, verdict = done.record.facts, done.judgement.verdict
-    message = f"{verdict}: {facts.scenario} on {facts.cluster}"
+    verdict, message = done.judgement.verdict, message_of(done)
     if verdict is Verdict.PASS:
         return Completed(message=message, data=done)
     if verdict is Verdict.NOT_APPLICABLE:
         # Neither green nor red on Prefect's pages.
-        message = f"{message}: {done.record.not_applicable}"
         return Cancelled(name=STATE_NAMES[verdict], message=message, data=done)
-    unmet = ", ".join(_in_words(each) for each in done.judgement.findings if each.verdict is not Verdict.PASS)
-    return Failed(name=STATE_NAMES[verdict], message=f"{message}: {unmet}", data=done)
+    return Failed(name=STATE_NAMES[verdict], message=message, data=done)
+
+
+def message_of(done: Report) -> str:
+    """Return the verdict in a sentence, with what was not met."""
+    facts, verdict = done.record.facts, done.judgement.verdict
+    message = f"{verdict}: {facts.scenario} on {facts.cluster}"
+    if verdict is Verdict.PASS:
+        return message
+    if verdict is Verdict.NOT_APPLICABLE:
+        return f"{message}: {done.record.not_applicable}"
+    unmet = (_in_words(each) for each in done.judgement.findings if each.verdict is not Verdict.PASS)
+    return f"{message}: {', '.join(unmet)}"
 
 
 def artifact_key(*words: str) -> str:

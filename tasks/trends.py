@@ -17,6 +17,7 @@ from netcadence.trends import survey as surveys
 from netcadence.trends.history import Query
 from netcadence.trends.survey import Survey
 from netcadence.words import counted
+from tasks.announcement import announce_regression
 from tasks.report import artifact_key
 from tasks.retry import if_transient
 
@@ -45,6 +46,9 @@ def report_trends(found: Survey) -> None:
         key=artifact_key("trends", found.query.cluster or "all"),
         description=f"{len(found.regressed)} regressed of {len(found.judged)} series",
     )
+    for cluster in sorted({each.key.cluster for each in found.regressed}):
+        own = [regression_sentence(each) for each in found.regressed if each.key.cluster == cluster]
+        announce_regression(cluster, own)
 
 
 def state_of(found: Survey) -> State[Any]:

@@ -1,0 +1,126 @@
+"""What a schedule asks for: which cluster, what is measured there, and how long that may take.
+
+These models are parameters of flows: descriptions and allowed values become a form in the Prefect UI. What is
+left empty is as by default, so that a form shows text fields throughout.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from netcadence import scenario
+from netcadence.adjustment import Adjustment
+from netcadence.kube.lease import IfBusy
+from netcadence.kube.wire import DEFAULT_NAMESPACE
+
+#: A name of a cluster is a folder of the lake, a part of artifacts' keys and of deployments' names.
+_CLUSTER: Final = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"
+_SHIPPED: Final = tuple(each.name for each in scenario.shipped())
+
+
+def _shipped(name: str) -> str:
+    if name not in _SHIPPED:
+        raise ValueError(f"there is no scenario {name!r}; allowed: {', '.join(_SHIPPED)}")
+    return name
+
+
+#: A shipped scenario's name, which a form lets one choose.
+ScenarioName = Annotated[
+    str, AfterValidator(_shipped), WithJsonSchema({"type": "string", "enum": list(_SHIPPED)})
+]
+
+
+class Where(BaseModel):
+    """The cluster, and whose credentials are used; of the kinds of credentials there is at most one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: str = Field(
+        default="",
+        pattern=_CLUSTER,
+        description="Name under which the results are kept; by default the kubeconfig's name of the cluster.",
+    )
+    context: str = Field(default="", description="Context of the kubeconfig; by default its current one.")
+    kubeconfig: str = Field(
+        default="",
+        description="Path of a kubeconfig where the flow runs; by default KUBECONFIG, then ~/.kube/config, "
+        "then the pod's own service account.",
+    )
+    credentials: str = Field(
+        default="",
+        description="Name of a Prefect block of type Secret that holds a kubeconfig, in place of a file.",
+    )
+    namespace: str = Field(
+        default="", description="Where workers and requests are made; by default `netcadence`."
+    )
+    lease_namespace: str = Field(
+        default=DEFAULT_NAMESPACE,
+        description="Where the lease is by which runs on one cluster find each other.",
+    )
+    if_busy: IfBusy = Field(default=IfBusy.WAIT, description="What to do while another run has the cluster.")
+
+    @model_validator(mode="after")
+    def _one_kind_of_credentials(self) -> Self:
+        if self.credentials and self.kubeconfig:
+            raise ValueError(
+                f"both the block {self.credentials!r} and the file {self.kubeconfig} are named; "
+                "allowed: `credentials` or `kubeconfig`"
+            )
+        return self
+
+
+class Order(Where):
+    """What is to be done on one cluster: scenarios one after another, an acceptance, or both."""
+
+    scenarios: tuple[ScenarioName, ...] = Field(
+        default=(), description="Shipped scenarios, in the order in which they are measured."
+    )
+    files: tuple[Path, ...] = Field(
+        default=(), description="Scenarios of your own, as paths of YAML files where the flow runs."
+    )
+    acceptance: str = Field(
+        default="", description="Path of an acceptance profile, such as expectations/acceptance.yaml."
+    )
+    sla: str = Field(
+        default="", description="Path of the thresholds for scenarios; by default expectations/default.yaml."
+    )
+    adjustment: Adjustment = Field(
+        default=Adjustment(), description="Other nodes than the scenarios', or tighter limits."
+    )
+    lake: str = Field(
+        default="", description="Address of the lake: a folder, s3://… or gs://…; by default the checkout's."
+    )
+    timeout_min: int = Field(
+        default=120, ge=1, le=7 * 24 * 60, description="Minutes after which what is under way is stopped."
+    )
+    tries: int = Field(
+        default=2,
+        ge=1,
+        le=5,
+        description="How often a scenario is begun that could not be measured because something did not "
+        "answer. What was measured is never measured again for its verdict.",
+    )
+    pause_s: float = Field(default=60, ge=0, le=3600, description="Seconds between two such tries.")
+
+    def __str__(self) -> str:
+        """Say it in a few words, for a name."""
+        work = [*self.scenarios, *(path.stem for path in self.files)]
+        if self.acceptance:
+            work.append(f"acceptance {Path(self.acceptance).stem}")
+        return f"{', '.join(work)} on {self.cluster or self.context or 'the current cluster'}"
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if not (self.scenarios or self.files or self.acceptance):
+            raise ValueError("nothing is asked for; allowed: at least one of scenarios, files, acceptance")
+        return self

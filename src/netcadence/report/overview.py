@@ -1,0 +1,51 @@
+"""The page that says which clusters are green tonight."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
+
+from netcadence.record import Verdict
+from netcadence.report.markdown import escaped
+from netcadence.tonight import NIGHT, Judged, Tonight
+
+
+def overview_as_markdown(nights: Collection[Tonight], *, now: datetime) -> str:
+    """Return the page: a row a cluster, and below it what its scenarios came to."""
+    green = sum(each.is_green for each in nights)
+    span = f"{NIGHT.total_seconds() / 3600:.0f} hours until {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    parts = [
+        f"## {green} of {len(nights)} clusters green",
+        f"The {span}. A cluster is green where all that was measured on it passed.",
+        _table(
+            "| Cluster | Tonight | Passed | Last run (UTC) |", "|:--|:--|--:|:--|", map(_cluster_row, nights)
+        ),
+    ]
+    for night in nights:
+        if night.judged:
+            heading, lines = "| Measured | Passed | Last verdict | Last run |", "|:--|--:|:--|:--|"
+            parts += [f"### {escaped(night.cluster)}", _table(heading, lines, _name_rows(night))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(heading: str, lines: str, rows: Iterable[str]) -> str:
+    return "\n".join((heading, lines, *rows))
+
+
+def _cluster_row(night: Tonight) -> str:
+    verdict = night.verdict
+    word = "**no run**" if verdict is None else "PASS" if night.is_green else f"**{verdict}**"
+    last = f"{night.last.astimezone(UTC):%Y-%m-%d %H:%M}" if night.last else "never"
+    return f"| {escaped(night.cluster)} | {word} | {_passed(night.judged)} | {last} |"
+
+
+def _name_rows(night: Tonight) -> Iterator[str]:
+    for name in sorted({each.name for each in night.judged}):
+        own = [each for each in night.judged if each.name == name]
+        latest = own[-1]
+        word = latest.verdict.value if latest.verdict is Verdict.PASS else f"**{latest.verdict}**"
+        yield f"| {escaped(name)} | {_passed(own)} | {word} | {escaped(latest.run_id)} |"
+
+
+def _passed(judged: Collection[Judged]) -> str:
+    return f"{sum(each.verdict is Verdict.PASS for each in judged)} of {len(judged)}"

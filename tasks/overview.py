@@ -1,0 +1,43 @@
+"""Overview: the page on which a person sees which clusters are green tonight."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from prefect import get_client, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+
+from netcadence.lake import Lake
+from netcadence.report import overview_as_markdown
+from netcadence.tonight import judged_in, tonight
+
+#: The page's address in the Prefect UI ends with it: /artifacts/key/clusters-tonight.
+KEY: Final = "clusters-tonight"
+#: Every deployment of ours has the first tag, and one that begins with the second and names its cluster.
+TAG: Final = "netcadence"
+CLUSTER_TAG: Final = "cluster:"
+
+
+@task(name="overview", cache_policy=NO_CACHE)
+def overview(lake: str) -> None:
+    """Write the page anew: what the lake has of the last night, and which cluster has nothing."""
+    now = datetime.now(UTC)
+    nights = tonight(judged_in(Lake(lake), now=now), expected=_deployed(), now=now)
+    green = sum(each.is_green for each in nights)
+    create_markdown_artifact(
+        overview_as_markdown(nights, now=now),
+        key=KEY,
+        description=f"{green} of {len(nights)} clusters green",
+    )
+
+
+def _deployed() -> set[str]:
+    """Return the clusters for which there are deployments."""
+    wanted = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+    with get_client(sync_client=True) as client:
+        deployments = client.read_deployments(deployment_filter=wanted)
+    tags = (tag for each in deployments for tag in each.tags)
+    return {tag.removeprefix(CLUSTER_TAG) for tag in tags if tag.startswith(CLUSTER_TAG)}

@@ -1,0 +1,215 @@
+"""What runs by itself: registered with a real server, an order carried out, and who is told of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import yaml
+
+from flows import environment
+from flows.command_line import application, outcome_of
+from netcadence.order import Order, Where
+
+
+@pytest.fixture(scope="module")
+def told():
+    """A listener on loopback: its address, and what was posted to it."""
+    posts = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            posts.append((self.headers["Content-Type"], json.loads(body)))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as listener:
+        thread = threading.Thread(target=listener.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.server_port}/alerts", posts
+        listener.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def registered(prefect, home, cluster):
+    """The deployments of cluster `lab`; their names."""
+    del prefect
+    from flows import deploying  # noqa: PLC0415 - imports Prefect
+
+    where = Where(cluster="lab", kubeconfig=str(cluster.kubeconfig))
+    pool = deploying.process_pool()
+    told = deploying.variables(where, pool=pool, lake=str(home.lake), timezone="Europe/Berlin")
+    return deploying.register(told, pool)
+
+
+@pytest.fixture(scope="module")
+def alerts(prefect, told, tmp_path_factory):
+    """The automations of cluster `lab`, and of one that is silent for 10 s already; their names."""
+    del prefect
+    from flows import deploying  # noqa: PLC0415 - imports Prefect
+
+    impatient = tmp_path_factory.mktemp("automations") / "automations.yaml"
+    content = deploying.AUTOMATIONS.read_text()
+    assert "within: 93600" in content
+    impatient.write_text(content.replace("within: 93600", "within: 10"))
+    deploying.alert("silent", told[0], file=impatient)
+    return deploying.alert("lab", "")
+
+
+@pytest.fixture(scope="module")
+def watched(registered, alerts, cluster, home, write_scenario, write_sla):  # noqa: PLR0917 - fixtures
+    """The end of an order whose threshold nothing can meet, with credentials out of a block."""
+    del registered, alerts
+    from prefect.blocks.system import Secret  # noqa: PLC0415 - imports Prefect
+
+    from flows.watch import watch  # noqa: PLC0415 - likewise
+
+    Secret(value=cluster.kubeconfig.read_text()).save("lab-kubeconfig", overwrite=True)
+    order = Order(
+        cluster="lab",
+        credentials="lab-kubeconfig",
+        files=(write_scenario("tcp-night"),),
+        sla=str(write_sla(throughput_min_kbytes=10**9)),
+        lake=str(home.lake),
+    )
+    return watch(order, return_state=True)
+
+
+def test_every_deployment_has_a_schedule_a_limit_and_the_tags_of_its_cluster(registered, ask):
+    found = {name: ask(f"deployments/name/{name}") for name in registered}
+    assert set(found) == {
+        "watch/hourly-lab", "watch/nightly-lab", "watch/weekly-lab", "trends/trends-lab",
+        "housekeeping/housekeeping-lab",
+    }  # fmt: skip
+    for deployment in found.values():
+        (schedule,) = deployment["schedules"]
+        assert schedule["schedule"]["timezone"] == "Europe/Berlin"
+        assert deployment["global_concurrency_limit"]["limit"] == 1
+        assert {"netcadence", "cluster:lab"} <= set(deployment["tags"])
+        assert deployment["pull_steps"]
+    strategies = {name: each["concurrency_options"]["collision_strategy"] for name, each in found.items()}
+    assert strategies.pop("watch/hourly-lab") == "CANCEL_NEW"
+    assert set(strategies.values()) == {"ENQUEUE"}
+
+
+def test_the_orders_of_deployments_are_acceptable_and_their_form_offers_scenarios(registered, ask, cluster):
+    for name in registered:
+        if name.startswith("watch/"):
+            deployment = ask(f"deployments/name/{name}")
+            order = Order.model_validate(deployment["parameters"]["order"])
+            assert (order.cluster, order.kubeconfig) == ("lab", str(cluster.kubeconfig))
+            form = deployment["parameter_openapi_schema"]["definitions"]["Order"]["properties"]
+            assert "tcp-mesh" in form["scenarios"]["items"]["enum"]
+
+
+def test_the_server_schedules_the_next_runs_by_itself(registered, ask, until):
+    wanted = {"deployments": {"name": {"any_": ["hourly-lab"]}}}
+    assert "watch/hourly-lab" in registered
+
+    def scheduled():
+        return ask("flow_runs/filter", wanted)
+
+    assert {run["state_name"] for run in until(scheduled)} == {"Scheduled"}
+
+
+def test_a_flow_that_cannot_be_loaded_is_no_deployment(home, tmp_path):
+    del home
+    from flows import deploying  # noqa: PLC0415 - imports Prefect
+
+    told = deploying.variables(Where(cluster="lab"), pool=deploying.process_pool(), lake="", timezone="UTC")
+    file = tmp_path / "prefect.yaml"
+    file.write_text(deploying.DEPLOYMENTS.read_text().replace("flows/watch.py:watch", "flows/watch.py:gone"))
+    with pytest.raises(deploying.DeploymentError, match=r"hourly-lab: flows/watch\.py:gone cannot be loaded"):
+        deploying.register(told, deploying.process_pool(), file=file)
+
+
+def test_an_order_ends_as_its_gravest_run_and_is_named_for_what_it_is(watched, flow_run):
+    assert watched.name == "SLABreached"
+    assert watched.message.startswith("FAIL: tcp-night on lab: throughput_min_kbytes")
+    assert flow_run(watched)["name"] == "tcp-night on lab"
+
+
+def test_a_breach_is_posted_to_the_webhook(watched, told, until):
+    def breach():
+        return [post for post in told[1] if post[1]["about"] == "breach"]
+
+    ((content_type, body),) = until(breach)
+    assert content_type == "application/json"
+    assert (body["cluster"], body["name"]) == ("lab", "tcp-night")
+    assert body["text"] == watched.message
+
+
+def test_a_regression_is_posted_to_the_webhook(alerts, told, until):
+    del alerts
+    from prefect import flow  # noqa: PLC0415 - imports Prefect
+
+    from tasks.announcement import announce_regression  # noqa: PLC0415 - likewise
+
+    flow(lambda: announce_regression("lab", ["throughput -18 % since 3 March"]), name="regressing")()
+
+    def regression():
+        return [body for _, body in told[1] if body["about"] == "regression"]
+
+    (body,) = until(regression)
+    assert body["text"] == "1 regression on lab: throughput -18 % since 3 March"
+
+
+def test_silence_is_posted_to_the_webhook_for_the_cluster_that_is_silent_and_no_other(watched, told, until):
+    del watched
+
+    def silence():
+        return [body for _, body in told[1] if body["about"] == "silence"]
+
+    assert {body["cluster"] for body in until(silence)} == {"silent"}
+
+
+def test_the_page_of_all_clusters_says_what_tonight_came_to(watched, ask):
+    del watched
+    page = ask("artifacts/clusters-tonight/latest")["data"]
+    assert "| lab | **FAIL** |" in page
+    assert "| tcp-night | 0 of 1 | **FAIL** |" in page
+
+
+def test_progress_was_shown_while_traffic_ran(watched, ask):
+    del watched
+    (bar,) = ask("artifacts/filter", {"artifacts": {"type": {"any_": ["progress"]}}})
+    assert bar["data"] == 100
+    assert bar["description"] == "TCP traffic between 1 pair, 1 s"
+
+
+def test_a_block_that_is_not_there_is_named(prefect):
+    del prefect
+    from netcadence.errors import InvalidInputError  # noqa: PLC0415
+    from tasks.credentials import kubeconfig_of  # noqa: PLC0415 - imports Prefect
+
+    with pytest.raises(InvalidInputError, match="credentials 'gone': Prefect has no block"):
+        kubeconfig_of("gone").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--timezone", "Mars/Olympus"], "--timezone Mars/Olympus: allowed: a name such as"),
+        (["--webhook", "ftp://x"], "--webhook ftp://x: allowed: an address that begins with http"),
+        (["--pool", "kubernetes"], "--pool kubernetes needs --lake s3://"),
+        (["--embedded", "--context", "x"], "--embedded brings its own cluster"),
+    ],
+)
+def test_what_cannot_be_deployed_is_refused_before_anything_is_started(words, complaint, home, capsys):
+    del home
+    assert outcome_of(lambda: application(["deploy", *words], standalone_mode=False)) == 2
+    assert complaint in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_job_template_gives_a_variable_to_each_placeholder():
+    template = yaml.safe_load((environment.MANIFESTS / "base-job-template.yaml").read_text(encoding="utf-8"))
+    text = json.dumps(template["job_configuration"])
+    placeholders = {part.partition("}}")[0].strip() for part in text.split("{{")[1:]}
+    assert placeholders == set(template["variables"]["properties"])
