@@ -26,5 +26,13 @@ def test_prefect_knows_in_a_flow_s_process_that_it_is_to_keep_quiet(home):
     assert settings.telemetry.enable_resource_metrics is False
 
 
+def test_an_idle_server_waits_between_two_looks_at_what_tasks_have_done(home):
+    """Prefect cuts off the fraction of a second."""
+    del home
+    from prefect.settings import get_current_settings  # noqa: PLC0415 - read as Prefect is imported
+
+    assert int(get_current_settings().server.services.task_run_recorder.flush_interval) >= 1
+
+
 def _environment_of(pid):
     return Path(f"/proc/{pid}/environ").read_text().split("\0")
