@@ -172,16 +172,16 @@ def test_silence_is_posted_to_the_webhook_for_the_cluster_that_is_silent_and_no_
 
 def test_the_page_of_all_clusters_says_what_tonight_came_to(watched, ask):
     del watched
-    page = ask("artifacts/clusters-tonight/latest")["data"]
-    assert "| lab | **FAIL** |" in page
-    assert "| tcp-night | 0 of 1 | **FAIL** |" in page
+    # Other processes' tests have the same server, and pages of their own lakes.
+    found = ask("artifacts/filter", {"artifacts": {"key": {"any_": ["clusters-tonight"]}}})
+    pages = [each["data"] for each in found if "| lab | **FAIL** |" in each["data"]]
+    assert any("| tcp-night | 0 of 1 | **FAIL** |" in page for page in pages)
 
 
 def test_progress_was_shown_while_traffic_ran(watched, ask):
     del watched
-    (bar,) = ask("artifacts/filter", {"artifacts": {"type": {"any_": ["progress"]}}})
-    assert bar["data"] == 100
-    assert bar["description"] == "TCP traffic between 1 pair, 1 s"
+    bars = ask("artifacts/filter", {"artifacts": {"type": {"any_": ["progress"]}}})
+    assert (100, "TCP traffic between 1 pair, 1 s") in {(bar["data"], bar["description"]) for bar in bars}
 
 
 def test_a_block_that_is_not_there_is_named(prefect):

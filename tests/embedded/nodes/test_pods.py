@@ -146,7 +146,7 @@ def test_an_unknown_image_is_said_at_once_with_those_that_are_known(start_pod, u
     pod = start_pod(image="registry.test/nobody/knows:1")
     until(lambda: pod.waiting_for in ("ErrImagePull", "ImagePullBackOff"))
     assert '"registry.test/nobody/knows:1" is not known' in pod.container.state.waiting.message
-    assert "known images: python, sleeper" in pod.container.state.waiting.message
+    assert "known images: broken, obedient, python, sleeper" in pod.container.state.waiting.message
     until(lambda: pod.waiting_for == "ImagePullBackOff")
     assert pod.read().status.phase == "Pending"
 
