@@ -158,7 +158,7 @@ def _text(path):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_nothing_is_left_after_down_when_the_daemon_was_killed(
-    *, up, orphaning_pod, root, network, processes_with, networks_of, networks_left
+    *, up, orphaning_pod, root, network, processes_with, networks_of, networks_left, until
 ):
     cluster = up("killed", network)
     mark = orphaning_pod(cluster)
@@ -167,7 +167,8 @@ def test_nothing_is_left_after_down_when_the_daemon_was_killed(
     assert Cluster.down_leftovers("killed") is True
     assert processes_with(mark) == []
     assert not (root / "killed").exists()
-    assert not networks_left(made)
+    # Another cluster that goes down at the same moment may be the one that removes them.
+    until(lambda: not networks_left(made))
 
 
 def test_a_crashed_cluster_is_replaced_by_the_next_of_its_name(up, until):
