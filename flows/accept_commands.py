@@ -21,6 +21,7 @@ from flows.options import (
     Kubeconfig,
     LakeAddress,
     LeaseNamespace,
+    Namespace,
     require_one_cluster,
 )
 from netcadence.acceptance import profile as profiles
@@ -59,14 +60,7 @@ def accept(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     cluster: ClusterName = None,
-    namespace: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Namespace of the workers, by default netcadence; made if it is not there.",
-            show_default=False,
-        ),
-    ] = "",
+    namespace: Namespace = "",
     if_busy: IfBusyOption = IfBusy.WAIT,
     lease_namespace: LeaseNamespace = DEFAULT_NAMESPACE,
     lake: LakeAddress = None,

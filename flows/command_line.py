@@ -40,6 +40,7 @@ from flows.options import (
     Kubeconfig,
     LakeAddress,
     LeaseNamespace,
+    Namespace,
     NodeSelector,
     PairBandwidth,
     PathOption,
@@ -123,14 +124,7 @@ def run(
     ] = None,
     kubeconfig: Kubeconfig = None,
     cluster: ClusterName = None,
-    namespace: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Namespace of the workers, by default netcadence; made if it is not there.",
-            show_default=False,
-        ),
-    ] = "",
+    namespace: Namespace = "",
     wire: Annotated[
         str,
         typer.Option(

@@ -36,6 +36,14 @@ Context = Annotated[str | None, typer.Option(metavar="NAME", help="Context of th
 Kubeconfig = Annotated[
     Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
 ]
+Namespace = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Namespace of the workers, by default netcadence; made if it is not there.",
+        show_default=False,
+    ),
+]
 LeaseNamespace = Annotated[
     str,
     typer.Option(
