@@ -26,7 +26,7 @@ from flows.environment import CHECKOUT, EXPECTATIONS
 from netcadence.errors import TransientError
 from netcadence.home import Home
 from netcadence.order import Order
-from netcadence.record import Verdict
+from netcadence.record import GRAVITY, Verdict
 from tasks.acceptance import AcceptanceReport
 from tasks.credentials import kubeconfig_of
 from tasks.overview import overview
@@ -53,17 +53,6 @@ class Watched:
         if isinstance(found, AcceptanceReport):
             return cls(name, found.acceptance.verdict, str(state.message))
         return cls(name, None, f"{name}: {found or state.message}")
-
-
-#: Gravest first.
-_GRAVITY: Final = (
-    None,
-    Verdict.INVALID,
-    Verdict.FAIL,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_APPLICABLE,
-    Verdict.PASS,
-)
 
 
 @flow(name="watch", flow_run_name="{order}")
@@ -118,7 +107,7 @@ def _left(deadline: float) -> float:
 
 def state_of(watched: tuple[Watched, ...]) -> State[Any]:
     """Return the state of the gravest; its message names all that did not pass."""
-    verdict = min((each.verdict for each in watched), key=_GRAVITY.index)
+    verdict = min((each.verdict for each in watched), key=(None, *GRAVITY).index)
     message = "; ".join(each.message for each in watched if each.verdict is not Verdict.PASS)
     if verdict is Verdict.PASS:
         return Completed(message=f"PASS: {', '.join(each.name for each in watched)}", data=watched)

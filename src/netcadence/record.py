@@ -9,7 +9,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from netcadence.confidence import ConfidenceInterval
 from netcadence.pair import Pair
@@ -238,6 +238,18 @@ class Verdict(enum.StrEnum):
     INVALID = "INVALID"
     #: The cluster does not offer what was to be measured.
     NOT_APPLICABLE = "N/A"
+
+
+#: Gravest first.
+GRAVITY: Final = (
+    Verdict.INVALID,
+    Verdict.FAIL,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_APPLICABLE,
+    Verdict.PASS,
+)
+#: Figures of such a run come to nothing: they do not hold, or there are none.
+UNSOUND: Final = frozenset({Verdict.INVALID, Verdict.NOT_APPLICABLE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from netcadence.lake import Lake
-from netcadence.record import Verdict
+from netcadence.record import GRAVITY, Verdict
 
 #: A night, and what a late start takes; the automation that misses a run waits as long.
 NIGHT: Final = timedelta(hours=26)
 #: How far back a last run is looked for, for a cluster without any tonight.
 _MEMORY: Final = timedelta(days=14)
-#: Gravest first.
-_GRAVITY: Final = (
-    Verdict.INVALID,
-    Verdict.FAIL,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_APPLICABLE,
-    Verdict.PASS,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +38,7 @@ class Tonight:
     @property
     def verdict(self) -> Verdict | None:
         """The gravest; None where nothing was judged."""
-        return min((each.verdict for each in self.judged), key=_GRAVITY.index, default=None)
+        return min((each.verdict for each in self.judged), key=GRAVITY.index, default=None)
 
     @property
     def is_green(self) -> bool:

@@ -9,16 +9,8 @@ from typing import Final
 
 from netcadence.acceptance.profile import Check, Level
 from netcadence.acceptance.programme import Measurement, Programme
-from netcadence.record import Finding, Judgement, RunRecord, Verdict
+from netcadence.record import GRAVITY, Finding, Judgement, RunRecord, Verdict
 
-#: Gravest first. All but N/A can be the verdict of the whole.
-_GRAVITY: Final = (
-    Verdict.INVALID,
-    Verdict.FAIL,
-    Verdict.INCONCLUSIVE,
-    Verdict.NOT_APPLICABLE,
-    Verdict.PASS,
-)
 #: Stands for the canary where others have a level.
 CANARY: Final = "canary"
 
@@ -70,7 +62,7 @@ class CheckResult:
     @property
     def decisive(self) -> Finding | None:
         """The finding that decided: the first of the gravest."""
-        return min(self.findings, key=lambda each: _GRAVITY.index(each.verdict), default=None)
+        return min(self.findings, key=lambda each: GRAVITY.index(each.verdict), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +146,13 @@ def counting(level: Level, verdict: Verdict, *, strict: bool) -> Verdict | None:
 
 
 def combined(verdicts: Iterable[tuple[Level, Verdict]], *, strict: bool) -> Verdict:
-    """Return the gravest that counts; where nothing counts nothing was shown, which is INVALID."""
+    """Return the gravest that counts, never N/A; where nothing counts nothing was shown, which is INVALID."""
     counted = (counting(level, verdict, strict=strict) for level, verdict in verdicts)
     return _gravest(each for each in counted if each)
 
 
 def _gravest(verdicts: Iterable[Verdict]) -> Verdict:
-    return min(verdicts, key=_GRAVITY.index, default=Verdict.INVALID)
+    return min(verdicts, key=GRAVITY.index, default=Verdict.INVALID)
 
 
 def rang(canary: CheckResult) -> bool:

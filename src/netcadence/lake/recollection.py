@@ -21,6 +21,7 @@ from netcadence.lake.errors import LakeRefusedError
 from netcadence.lake.reading import LeftOut, Selection, read, read_columns
 from netcadence.lake.schemas import READ_SCHEMAS
 from netcadence.lake.storage import Storage
+from netcadence.lake.tables import histogram_of
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import Finding, Judgement, NodeFacts, PairOutcome, RunFacts, RunRecord, Skew, Verdict
 from netcadence.traffic_path import TrafficPath
@@ -36,7 +37,6 @@ from netcadence_worker.contract import (
     Tool,
     ToolVersion,
 )
-from netcadence_worker.histogram import NS_PER_MS, Bucket, Histogram
 from netcadence_worker.metrics import METRICS
 
 Row = Mapping[str, Any]
@@ -147,7 +147,7 @@ def _outcome(
         start_offset_s=first["start_offset_s"],
         limit=first["limit"] or "",
         target_ip=first["target_ip"],
-        latencies=_histogram(latencies[0]) if latencies else None,
+        latencies=histogram_of(latencies[0]) if latencies else None,
     )
 
 
@@ -181,21 +181,6 @@ def _clock(row: Row, when: str) -> ClockReading | None:
     if row["clock_reference"] is None or offset is None or uncertainty is None:
         return None
     return ClockReading(reference=row["clock_reference"], offset=offset, uncertainty=uncertainty)
-
-
-def _histogram(row: Row) -> Histogram:
-    return Histogram(
-        buckets=tuple(
-            Bucket(_ns(each["over"]), _ns(each["up_to"]), each["count"]) for each in row["buckets"]
-        ),
-        least_ns=_ns(row["least"]),
-        most_ns=_ns(row["most"]),
-        sum_ns=_ns(row["sum"]),
-    )
-
-
-def _ns(milliseconds: float) -> int:
-    return round(milliseconds * NS_PER_MS)
 
 
 def _facts(run: Row, results: Mapping[PairKey, Sequence[Row]], verdicts: pa.Table) -> RunFacts:

@@ -23,14 +23,12 @@ from netcadence.errors import InvalidInputError
 from netcadence.lake.pruning import Allowed
 from netcadence.lake.reading import LeftOut, Selection, read_columns
 from netcadence.lake.storage import Storage
-from netcadence.record import Verdict
+from netcadence.record import UNSOUND
 from netcadence.statistics import PERC05, PERC50, Statistic
 from netcadence.traffic_path import TrafficPath
 from netcadence_worker.contract import Role
 
 _KEYS: Final = ("cluster", "scenario", "metric", "path", "origin")
-#: What figures come to nothing of: they were measured and do not hold.
-_UNSOUND: Final = frozenset({Verdict.INVALID.value, Verdict.NOT_APPLICABLE.value})
 #: Stands for the verdict of a run that is not listed: it was stopped before anybody judged it.
 UNLISTED: Final = "not listed"
 
@@ -132,7 +130,7 @@ def series(
     runs = read_columns(storage, "runs", selection, ("run_id", "verdict"), allowed={})
     verdicts = dict(zip(*(runs.rows.column(name).to_pylist() for name in ("run_id", "verdict")), strict=True))
     points["verdict"] = points["run_id"].map(verdicts).fillna(UNLISTED)
-    counts = ~points["verdict"].isin(_UNSOUND | {UNLISTED})
+    counts = ~points["verdict"].isin(UNSOUND | {UNLISTED})
     excluded = {
         str(verdict): int(count) for verdict, count in points.loc[~counts, "verdict"].value_counts().items()
     }

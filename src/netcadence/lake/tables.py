@@ -19,7 +19,7 @@ from netcadence.traffic_path import IPFamily, TrafficPath
 from netcadence.trends.accepted import AcceptedLevel
 from netcadence.trends.series import SeriesKey
 from netcadence_worker.contract import Role
-from netcadence_worker.histogram import NS_PER_MS, Bucket
+from netcadence_worker.histogram import NS_PER_MS, Bucket, Histogram
 from netcadence_worker.metrics import METRICS
 
 #: Columns of `accepted_levels` that are named as what they hold is.
@@ -259,6 +259,22 @@ def _bucket(bucket: Bucket) -> dict[str, float]:
         "up_to": bucket.up_to_ns / NS_PER_MS,
         "count": bucket.count,
     }
+
+
+def histogram_of(row: Mapping[Any, Any]) -> Histogram:
+    """Read a row of `latencies` back."""
+    return Histogram(
+        buckets=tuple(
+            Bucket(_ns(each["over"]), _ns(each["up_to"]), each["count"]) for each in row["buckets"]
+        ),
+        least_ns=_ns(row["least"]),
+        most_ns=_ns(row["most"]),
+        sum_ns=_ns(row["sum"]),
+    )
+
+
+def _ns(milliseconds: float) -> int:
+    return round(milliseconds * NS_PER_MS)
 
 
 def _raw(record: RunRecord) -> pa.Table:

@@ -9,7 +9,7 @@ is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -20,18 +20,17 @@ import pyarrow as pa
 
 from netcadence.blame import Part
 from netcadence.lake import Lake
-from netcadence.record import Verdict
+from netcadence.lake.tables import histogram_of
+from netcadence.record import UNSOUND
 from netcadence.statistics import CONSISTENCY, PERC05, PERC50, PERC95, Statistic, merged
 from netcadence.traffic_path import TrafficPath
 from netcadence.trends.accepted import AcceptedLevel
 from netcadence.trends.circumstance import Circumstances, of_row
 from netcadence.trends.rows import COLUMNS, SIDES, Codes, Rows, Runs
 from netcadence.trends.series import Series, SeriesKey, Values, instant
-from netcadence_worker.histogram import NS_PER_MS, Bucket, Histogram
+from netcadence_worker.histogram import Histogram
 from netcadence_worker.metrics import METRICS, PERCENT_OF, Direction
 
-#: Verdicts of runs whose figures do not hold.
-UNSOUND: Final = (Verdict.INVALID.value, Verdict.NOT_APPLICABLE.value)
 _UNJUDGED: Final = "stopped before a verdict"
 _RUN_COLUMNS: Final = ("run_id", "cluster", "scenario", "started_at", "verdict", "path", "ip_family")
 _FOREIGN_COLUMNS: Final = ("run_id", "cluster", "scenario", "started_at", "metric", "value", "origin")
@@ -312,7 +311,7 @@ class History:
             if runs.families[place] != key.ip_family:
                 continue
             repeat = -1 if row["repeat"] is None else row["repeat"]
-            repeats.setdefault(place, {}).setdefault(repeat, []).append(_histogram(row))
+            repeats.setdefault(place, {}).setdefault(repeat, []).append(histogram_of(row))
         for statistic in wanted:
             found = {
                 place: float(np.median([statistic.of_histograms(pairs) for pairs in _judged(of).values()]))
@@ -359,19 +358,3 @@ def _series(key: SeriesKey, runs: Runs, places: Codes, values: Values, left_out:
 def _judged(repeats: dict[int, list[Histogram]]) -> dict[int, list[Histogram]]:
     """Leave out what warmed up, where anything was repeated."""
     return {repeat: pairs for repeat, pairs in repeats.items() if repeat >= 0} or repeats
-
-
-def _histogram(row: Mapping[str, Any]) -> Histogram:
-    buckets: Iterable[Mapping[str, Any]] = row["buckets"]
-    return Histogram(
-        buckets=tuple(
-            Bucket(_ns(bucket["over"]), _ns(bucket["up_to"]), bucket["count"]) for bucket in buckets
-        ),
-        least_ns=_ns(row["least"]),
-        most_ns=_ns(row["most"]),
-        sum_ns=_ns(row["sum"]),
-    )
-
-
-def _ns(milliseconds: float) -> int:
-    return round(milliseconds * NS_PER_MS)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from netcadence.lake import Lake
 from netcadence.lake.lake import Wanted
-from netcadence.record import RunFacts, Verdict
+from netcadence.record import UNSOUND, RunFacts, Verdict
 from netcadence.report.content import figure_name
 from netcadence.report.figures import figure, limit
 from netcadence.report.page.chart import Chart, Rule, Shape, Table, dot, level, line
@@ -74,7 +74,7 @@ def read(lake: Lake, facts: RunFacts) -> tuple[PastFinding, ...]:
 
 
 def _finding(row: Mapping[Hashable, Any], of_run: Verdict) -> PastFinding:
-    holds = of_run not in (Verdict.INVALID, Verdict.NOT_APPLICABLE)
+    holds = of_run not in UNSOUND
     return PastFinding(
         run_id=row["run_id"],
         started_at=row["started_at"].to_pydatetime(),
