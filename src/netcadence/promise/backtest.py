@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from netcadence.lake import Lake
-from netcadence.sla import VOCABULARY, Comparison, Requirement, Sla
+from netcadence.sla import Comparison, Requirement, Sla
 from netcadence.statistics import Statistic
 from netcadence.trends.history import History, Query
 from netcadence.trends.series import Series
@@ -154,13 +154,3 @@ def of_requirements(
         for series in told:
             if (series.key.metric, series.key.statistic) == (each.metric.name, each.statistic.name):
                 yield each, series
-
-
-def terms_of(metrics: Iterable[str], *, several: bool) -> tuple[str, ...]:
-    """Return the thresholds that can be asked of what was measured; a ratio takes several pairs."""
-    known = set(metrics)
-    return tuple(
-        term.name
-        for term in VOCABULARY.values()
-        if term.metric.name in known and (several or not term.statistic.is_ratio)
-    )

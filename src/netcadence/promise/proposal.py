@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from netcadence.lake import Lake
-from netcadence.promise.backtest import BackTest, back_test, of_requirements, terms_of
+from netcadence.promise.backtest import BackTest, back_test, of_requirements
 from netcadence.report.figures import figure
 from netcadence.sla import VOCABULARY, Comparison, Requirement, Term
 from netcadence.trends.history import History, Query
@@ -139,8 +139,9 @@ def threshold_for(term: Term, values: Values, days: float, alarms_a_month: float
 def _of_scenario(
     history: History, scenario: str, metrics: set[str], alarms_a_month: float
 ) -> Iterator[Proposal | Withheld]:
-    for name in terms_of(metrics, several=True):
-        term = VOCABULARY[name]
+    for name, term in VOCABULARY.items():
+        if term.metric.name not in metrics:
+            continue
         wanted = Requirement(term, 0.0, term.statistic)
         series = [each for _, each in of_requirements(history, scenario, (wanted,)) if len(each)]
         if term.statistic.is_ratio:
