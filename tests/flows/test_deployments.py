@@ -64,8 +64,11 @@ def alerts(prefect, told, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def watched(registered, alerts, cluster, home, write_scenario, write_sla):  # noqa: PLR0917 - fixtures
-    """The end of an order whose threshold nothing can meet, with credentials out of a block."""
+def watched(registered, alerts, cluster, tmp_path_factory, write_scenario, write_sla):  # noqa: PLR0917 - fixtures
+    """The end of an order whose threshold nothing can meet, with credentials out of a block.
+
+    Its lake is its own: what other tests have measured on a cluster of that name is not of its night.
+    """
     del registered, alerts
     from prefect.blocks.system import Secret  # noqa: PLC0415 - imports Prefect
 
@@ -77,7 +80,7 @@ def watched(registered, alerts, cluster, home, write_scenario, write_sla):  # no
         credentials="lab-kubeconfig",
         files=(write_scenario("tcp-night"),),
         sla=str(write_sla(throughput_min_kbytes=10**9)),
-        lake=str(home.lake),
+        lake=str(tmp_path_factory.mktemp("night")),
     )
     return watch(order, return_state=True)
 
