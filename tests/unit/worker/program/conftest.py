@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from netcadence_worker.contract import HEALTH_PORT
+from tests.unit.worker.program.loaded import LoadedProgram
+
+COMMAND = (sys.executable, "-m", "netcadence_worker")
 
 
 @dataclass
@@ -21,8 +27,9 @@ class WorkerProcess:
 
     name: str
     ip: str
-    process: subprocess.Popen[str]
+    pid: int
     log: Path
+    wait: Callable[[float], int]
 
     @property
     def reference(self) -> dict[str, str]:
@@ -30,38 +37,55 @@ class WorkerProcess:
 
     def tools(self) -> list[int]:
         """Return the processes that it has started and that still run."""
-        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        children = Path(f"/proc/{self.pid}/task").glob("*/children")
         return [int(pid) for file in children for pid in file.read_text().split()]
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(5)
+        self._send(signal.SIGKILL)
+        self.ended()
 
     def stop(self) -> int:
         """Tell it to stop as a kubelet does; return its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(5)
+        self._send(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self, within_s: float = 5) -> int:
+        """Return its exit code once it has ended."""
+        return self.wait(within_s)
+
+    def _send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[LoadedProgram]:
+    program = LoadedProgram("netcadence_worker")
+    yield program
+    program.close()
 
 
 @pytest.fixture
 def start_worker(
-    environment: Callable[..., dict[str, str]], address: Callable[[], str], tmp_path: Path
+    environment: Callable[..., dict[str, str]],
+    address: Callable[[], str],
+    program: LoadedProgram,
+    tmp_path: Path,
 ) -> Iterator[Callable[..., WorkerProcess]]:
-    """Start workers, and end them after the test."""
+    """Start workers, as the command that a pod runs if told so, and end them after the test."""
     started: list[WorkerProcess] = []
 
-    def start(name: str, *, ip: str | None = None, **more: str) -> WorkerProcess:
+    def start(name: str, *, ip: str | None = None, as_command: bool = False, **more: str) -> WorkerProcess:
         own = ip or address()
         log = tmp_path / f"{name}-{len(started)}.log"
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "netcadence_worker"],
-                env=environment(name, own, **more),
-                stdout=output,
-                stderr=output,
-                text=True,
-            )
-        started.append(WorkerProcess(name, own, process, log))
+        variables = environment(name, own, **more)
+        if as_command:
+            with log.open("w") as output:
+                process = subprocess.Popen(COMMAND, env=variables, stdout=output, stderr=output)
+            started.append(WorkerProcess(name, own, process.pid, log, process.wait))
+        else:
+            pid = program.start(variables, log)
+            started.append(WorkerProcess(name, own, pid, log, partial(program.code, pid)))
         return started[-1]
 
     yield start

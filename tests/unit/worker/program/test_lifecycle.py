@@ -32,7 +32,7 @@ def run_to_its_end(environment):
 
 def test_ready_only_while_it_watches(api, start_worker, await_ready, http_get, wait):
     """Alive at once, ready with both watches, not ready while the API server is away."""
-    worker = start_worker("client")
+    worker = start_worker("client", as_command=True)
     await_ready(worker)
     api.stop()
     wait(lambda: http_get(worker.ip, "/readyz", HEALTH_PORT)[0] == 503)
@@ -41,6 +41,7 @@ def test_ready_only_while_it_watches(api, start_worker, await_ready, http_get, w
     assert http_get(worker.ip, "/livez", HEALTH_PORT)[0] == 200
     api.start()
     await_ready(worker)
+    assert worker.stop() == 0
 
 
 def test_server_that_comes_late_is_waited_for(api, start_worker, await_ready, address, wait):
@@ -141,7 +142,7 @@ def test_taken_port_is_said(start_worker, await_ready, environment):
 def test_a_worker_without_fortio_says_how_to_get_it(start_worker, tmp_path):
     """The reason, the name and the command, in the pod's termination message."""
     worker = start_worker("client", NETCADENCE_TOOLS="fortio", PATH=str(tmp_path))
-    assert worker.process.wait(10) == 78
+    assert worker.ended(10) == 78
     said = worker.log.read_text()
     assert re.search(
         r"ToolMissing: not on the PATH: fortio \(go install fortio.org/fortio@v[\d.]+\)$", said, re.MULTILINE
