@@ -43,6 +43,9 @@ TOOL_SLACK_S: Final = 10.0
 PEER_SLACK_S: Final = 2.0
 #: Seconds that an armed pair waits for its start: as long as another pair of its round may take to arm.
 START_PATIENCE_S: Final = 600.0
+#: Seconds after the start within which a tool is let into its stride: fifty have come to life by the first,
+#: also on two processors, and short turns cost throughput.
+_STRIDE_S: Final = (0.2, 0.4)
 #: Seconds over which the pairs of a run spread their news that traffic flows.
 _REPORT_SPREAD_S: Final = 1.0
 #: Seconds within which the run's reference has to be seen; it is named before there are requests.
@@ -204,15 +207,19 @@ class Job:
             )
 
     def report_running(self, start: Start, tool: RunningTool | None = None) -> None:
-        """Report that the traffic flows, a little after its start: not all pairs at the very same time.
-
-        The moment of the start is over then, and the tool is let into its stride.
-        """
+        """Let the tool into its stride, then report that the traffic flows: not all at the very same time."""
         spread_s = min(_REPORT_SPREAD_S, self.spec.duration / 2)
-        until = start.monotonic + random.uniform(0.1, 1.0) * spread_s  # noqa: S311 - spreads load
-        if not self.situation.bell.wait(until, condition=lambda: tool is not None and tool.ended):
-            if tool is not None:
-                tool.settle()
+        stride_s = random.uniform(*_STRIDE_S)  # noqa: S311 - spreads load
+        report_s = random.uniform(stride_s, spread_s)  # noqa: S311 - likewise
+
+        def is_over() -> bool:
+            return tool is not None and tool.ended
+
+        if self.situation.bell.wait(start.monotonic + stride_s, condition=is_over):
+            return
+        if tool is not None:
+            tool.settle()
+        if not self.situation.bell.wait(start.monotonic + report_s, condition=is_over):
             self.report.running(tool.started_at if tool else None)
 
     def wait_ended(self, tool: RunningTool, until: float) -> None:
