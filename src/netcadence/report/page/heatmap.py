@@ -44,7 +44,7 @@ class Heatmap:
     Attributes:
         slow: Nodes that are named as slow in a role.
         cells: By row, who sends, and column, who receives; empty where there are too many to be written.
-        drawn: One path for all cells of a kind, in units of a cell, where they are not written.
+        drawn: One path for all cells of a kind, in units of a cell.
     """
 
     nodes: tuple[str, ...]
@@ -73,7 +73,7 @@ def _heatmap(split: BlameMap) -> Heatmap:
         nodes=nodes,
         slow=frozenset(effect.node for effect in split.named),
         cells=rows if is_written else (),
-        drawn=() if is_written else _drawn(rows),
+        drawn=_drawn(rows),
         sentences=tuple(_begun(each, nodes) for each in mesh.sentences(split)),
         said=(
             f"{measured:,} of {total:,} pairs of nodes, "
