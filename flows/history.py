@@ -26,8 +26,8 @@ _COLUMNS = (
 
 def runs(lake: str, *, scenario: str | None, cluster: str | None, last: int) -> list[dict[str, Any]]:
     """Return the latest runs, oldest of them first."""
-    frame = Lake(lake).runs(scenario=scenario, cluster=cluster).tail(last)
-    rows = frame[list(_COLUMNS)].to_dict(orient="records")
+    frame = Lake(lake).runs(_COLUMNS, scenario=scenario, cluster=cluster).tail(last)
+    rows = frame.to_dict(orient="records")
     return [{str(name): value for name, value in row.items()} for row in rows]
 
 

@@ -85,7 +85,7 @@ def _report_trends(keeper: Lake, scenario: str | None, cluster: str | None, days
 
 
 def _newest(keeper: Lake, scenario: str | None, cluster: str | None) -> str:
-    runs = keeper.runs(scenario=scenario, cluster=cluster)
+    runs = keeper.runs(("run_id",), scenario=scenario, cluster=cluster)
     if not len(runs):
         which = "".join(
             f" of {what} {name}" for what, name in (("scenario", scenario), ("cluster", cluster)) if name

@@ -14,6 +14,7 @@ from netcadence.record import GRAVITY, Verdict
 NIGHT: Final = timedelta(hours=26)
 #: How far back a last run is looked for, for a cluster without any tonight.
 _MEMORY: Final = timedelta(days=14)
+_RUN: Final = ("run_id", "cluster", "scenario", "started_at", "verdict", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Tonight:
 def judged_in(lake: Lake, *, now: datetime) -> Iterator[Judged]:
     """Yield what the lake has of the last days, but not what is only a part of an acceptance."""
     since = now - _MEMORY
-    for row in lake.runs(since=since).to_dict("records"):
+    for row in lake.runs(_RUN, since=since).to_dict("records"):
         if "acceptance" not in row["labels"]:
             started_at = row["started_at"].to_pydatetime()
             verdict = Verdict(row["verdict"])

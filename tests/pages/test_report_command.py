@@ -107,3 +107,10 @@ def test_history_is_that_of_the_same_way_until_the_run_itself(kept):
     assert [each.run_id for each in past.read(lake, record.facts)] == [f"{ID}-2", ID]
     first = replace(record.facts, started_at=record.facts.started_at - timedelta(days=2))
     assert [each.verdict for each in past.read(lake, first)] == [Verdict.FAIL]
+
+
+def test_history_goes_back_beyond_a_week_where_that_has_few_runs(kept):
+    lake = Lake(kept / "lake")
+    record = lake.recall(ID).record
+    later = replace(record.facts, started_at=record.facts.started_at + timedelta(days=89))
+    assert [each.run_id for each in past.read(lake, later)] == [ID]

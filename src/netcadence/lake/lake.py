@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -42,10 +42,11 @@ SETTLED: Final = timedelta(days=2)
 class Wanted(TypedDict, total=False):
     """Which rows to read; what is not given is not asked for.
 
+    `run_id` is that of one run, or those of several.
     `since` (inclusive) and `until` (exclusive) are about the start of the run and need a time zone.
     """
 
-    run_id: str | None
+    run_id: str | Collection[str] | None
     scenario: str | None
     cluster: str | None
     since: datetime | None
@@ -234,9 +235,12 @@ class Lake:
         left_out = tuple(f"{self._storage.url_of(out.path)}: {out.reason}" for out in reading.left_out)
         return reading.rows, left_out
 
-    def runs(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
-        """Return one row a concluded run, oldest first."""
-        return self._frame("runs", wanted)
+    def runs(self, columns: Sequence[str] | None = None, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a concluded run, oldest first; of all columns, or of those that are named.
+
+        What a run ran on (`nodes`, `config`) is most of what this table holds.
+        """
+        return self._frame("runs", wanted, columns)
 
     def results(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a pair and metric, or a failed pair with its reason and no metric."""
@@ -250,9 +254,9 @@ class Lake:
         """Return one row a pair, metric and part of the test."""
         return self._frame("intervals", wanted)
 
-    def verdicts(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
-        """Return one row a finding."""
-        return self._frame("verdicts", wanted)
+    def verdicts(self, columns: Sequence[str] | None = None, **wanted: Unpack[Wanted]) -> pd.DataFrame:
+        """Return one row a finding; of all columns, or of those that are named."""
+        return self._frame("verdicts", wanted, columns)
 
     def summaries(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a metric and statistic over the pairs that others published."""
@@ -359,10 +363,10 @@ class Lake:
         self._storage.write(path, data)
         return True
 
-    def _frame(self, table: str, wanted: Wanted) -> pd.DataFrame:
+    def _frame(self, table: str, wanted: Wanted, columns: Sequence[str] | None = None) -> pd.DataFrame:
         from netcadence.lake.reading import Selection, read  # noqa: PLC0415 - it loads pandas, a writer need not
 
-        reading = read(self._storage, table, Selection(**wanted))
+        reading = read(self._storage, table, Selection(**wanted), columns)
         frame: pd.DataFrame = reading.rows.to_pandas(maps_as_pydicts="strict")
         frame.attrs["left_out"] = [
             f"{self._storage.url_of(out.path)}: {out.reason}" for out in reading.left_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,7 @@ EVERYTHING: Final = ds.scalar(True)  # noqa: FBT003 - a constant
 _REPEATED: Final = pa.dictionary(pa.int32(), pa.string())
 _FORMAT: Final = ds.ParquetFileFormat()
 _FORMAT_OF_COLUMNS: Final = ds.ParquetFileFormat(dictionary_columns={"run_id"})
+_ORDER: Final = ("started_at", "run_id")
 _LAYOUT: Final = "<table>/cluster=.../date=.../<run id>.parquet"
 
 
@@ -37,11 +38,12 @@ class Selection:
     """Which rows are wanted; None wants all.
 
     Attributes:
+        run_id: Of this run, or of these.
         since: Runs that started then or later; needs a time zone.
         until: Runs that started before; needs a time zone.
     """
 
-    run_id: str | None = None
+    run_id: str | Collection[str] | None = None
     scenario: str | None = None
     cluster: str | None = None
     since: datetime | None = None
@@ -67,11 +69,18 @@ class Selection:
         return self.until is None or place.day <= self.until.astimezone(UTC).date()
 
     @property
+    def run_ids(self) -> frozenset[str] | None:
+        """The runs that are wanted; None for all."""
+        if self.run_id is None:
+            return None
+        return frozenset({self.run_id} if isinstance(self.run_id, str) else self.run_id)
+
+    @property
     def condition(self) -> ds.Expression:
         """The wanted rows of a file."""
         conditions = []
-        if self.run_id is not None:
-            conditions.append(ds.field("run_id") == self.run_id)
+        if self.run_ids is not None:
+            conditions.append(ds.field("run_id").isin(pa.array(sorted(self.run_ids), pa.string())))
         if self.scenario is not None:
             conditions.append(ds.field("scenario") == self.scenario)
         if self.since is not None:
@@ -97,17 +106,21 @@ class Reading:
     left_out: tuple[LeftOut, ...]
 
 
-def read(storage: Storage, table: str, selection: Selection) -> Reading:
-    """Read the wanted rows of a table; an empty lake gives none, with all columns.
+def read(storage: Storage, table: str, selection: Selection, columns: Sequence[str] | None = None) -> Reading:
+    """Read the wanted rows of a table, by start of their run; an empty lake gives none, with all columns.
+
+    Args:
+        columns: Which columns are wanted, by default all; of the others nothing is read.
 
     Raises:
         LakeError: The storage did not answer. A file that did, and is none of the lake's, is left out.
     """
-    columns = [name for name in READ_SCHEMAS[table].names if name != "date"]
-    reading = unchanged(lambda: _read(storage, table, selection, columns, condition=selection.condition))
-    place = READ_SCHEMAS[table].get_field_index("date")
-    rows = reading.rows.add_column(place, READ_SCHEMAS[table].field("date"), day_of(reading.rows))
-    return Reading(rows.sort_by([("started_at", "ascending"), ("run_id", "ascending")]), reading.left_out)
+    schema = READ_SCHEMAS[table]
+    wanted = schema.names if columns is None else list(columns)
+    read = [name for name in dict.fromkeys((*wanted, *_ORDER)) if name != "date"]
+    reading = unchanged(lambda: _read(storage, table, selection, read, condition=selection.condition))
+    rows = reading.rows.append_column(schema.field("date"), day_of(reading.rows))
+    return Reading(rows.sort_by([(name, "ascending") for name in _ORDER]).select(wanted), reading.left_out)
 
 
 def read_columns(
@@ -249,7 +262,7 @@ def _read(
     allowed: Allowed | None = None,
 ) -> Reading:
     snapshot = take(storage, table, selection.cluster, selection.may_hold)
-    chosen = _holding(storage, snapshot, selection.run_id)
+    chosen = _holding(storage, snapshot, selection.run_ids)
     with ThreadPoolExecutor(READERS) as pool:
         parts = list(
             pool.map(lambda part: read_part(storage, part, list(columns), condition, allowed), chosen)
@@ -264,7 +277,10 @@ def _read(
     return Reading(rows, tuple(left_out))
 
 
-def _holding(storage: Storage, snapshot: Snapshot, run_id: str | None) -> Sequence[Part]:
-    """Choose the files that hold a run; all of them where they are not named for runs."""
-    named = [part for part in snapshot.parts if run_id in names_of(storage, part.place)] if run_id else []
-    return named or snapshot.parts
+def _holding(storage: Storage, snapshot: Snapshot, run_ids: frozenset[str] | None) -> Sequence[Part]:
+    """Choose the files that hold some runs; all of them where one is in no file that tells so."""
+    if run_ids is None:
+        return snapshot.parts
+    held = [(part, names_of(storage, part.place) & run_ids) for part in snapshot.parts]
+    found = frozenset().union(*(names for _, names in held))
+    return [part for part, names in held if names] if found == run_ids else snapshot.parts

@@ -106,6 +106,7 @@ def test_a_run_is_found_by_its_id_in_its_months_file(lake, store):
     lake.compact(now=LATER)
     assert len(lake.results(run_id="run--3")) == 23
     assert lake.runs(run_id="run-2")["date"].tolist() == ["2026-02-02"]
+    assert lake.runs(run_id=("run-2", "run--3"))["run_id"].tolist() == ["run--3", "run-2"]
 
 
 def test_the_day_of_a_run_is_told_as_before(lake, store):

@@ -130,6 +130,8 @@ def test_pandas_reads_a_table_without_a_catalogue(many):
         ({"scenario": "udp-1:1"}, 6),
         ({"cluster": "b", "scenario": "udp-50:50"}, 3),
         ({"run_id": "a-udp-1-1-2"}, 1),
+        ({"run_id": ("a-udp-1-1-2", "b-udp-50-50-0", "unheard-of")}, 2),
+        ({"run_id": ()}, 0),
         ({"run_id": "unheard-of"}, 0),
         ({"cluster": "unheard-of"}, 0),
         ({"run_id": "a-udp-1-1-2", "cluster": "b"}, 0),
@@ -138,6 +140,12 @@ def test_pandas_reads_a_table_without_a_catalogue(many):
 def test_only_the_rows_asked_for_come_back(many, wanted, runs):
     assert len(many.runs(**wanted)) == runs
     assert len(many.results(**wanted)) == runs * 23
+
+
+def test_only_the_columns_asked_for_come_back_in_the_order_of_time(many):
+    found = many.runs(("verdict", "date"), cluster="a", scenario="udp-1:1")
+    assert found.columns.tolist() == ["verdict", "date"]
+    assert found["date"].tolist() == ["2026-01-31", "2026-02-01", "2026-02-02"]
 
 
 def test_a_span_of_time_includes_its_beginning_and_not_its_end(many, record):

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netcadence.lake import Lake
 from netcadence.lake.lake import Wanted
@@ -19,11 +19,30 @@ from netcadence.traffic_path import TrafficPath
 from netcadence.words import counted
 from netcadence_worker.metrics import METRICS
 
-_LOOKED_BACK: Final = timedelta(days=90)
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: One after the other, until there are enough runs.
+_LOOKED_BACK: Final = (timedelta(days=7), timedelta(days=90))
 _MOST_RUNS: Final = 120
 _FAR: Final = 3.0
 _LEAST_RUNS: Final = 2
 _MOST_CHARTS: Final = 6
+#: What is read of the tables `runs` and `verdicts`: they hold far more, and a run waits for its page.
+_RUN: Final = ("run_id", "started_at", "verdict", "path", "ip_family")
+_FINDING: Final = (
+    "run_id",
+    "started_at",
+    "suite",
+    "requirement",
+    "metric",
+    "statistic",
+    "value",
+    "unit",
+    "comparison",
+    "threshold",
+    "verdict",
+)
 #: What is drawn round; all else is square, so that it is told apart without colours.
 _ROUND: Final = (Verdict.PASS, Verdict.INCONCLUSIVE)
 
@@ -54,23 +73,35 @@ def read(lake: Lake, facts: RunFacts) -> tuple[PastFinding, ...]:
     Raises:
         LakeError: The storage did not answer.
     """
-    span = Wanted(
-        cluster=facts.cluster,
-        scenario=facts.scenario,
-        since=facts.started_at - _LOOKED_BACK,
-        until=facts.started_at + timedelta(microseconds=1),
+    runs = _alike(lake, facts)
+    if not len(runs):
+        return ()
+    verdicts = dict(zip(runs["run_id"], runs["verdict"], strict=True))
+    rows = lake.verdicts(
+        _FINDING, **_span(facts, runs["started_at"].iloc[0].to_pydatetime()) | Wanted(run_id=verdicts.keys())
     )
-    runs = lake.runs(**span)
-    alike = runs[
-        (runs["path"].fillna(TrafficPath.POD_IP.value) == facts.path)
-        & (runs["ip_family"].fillna("") == facts.ip_family)
-    ].tail(_MOST_RUNS)
-    verdicts = dict(zip(alike["run_id"], alike["verdict"], strict=True))
-    rows = lake.verdicts(**span)
-    rows = rows[(rows["suite"] == "sla") & rows["value"].notna() & rows["run_id"].isin(verdicts)]
+    rows = rows[(rows["suite"] == "sla") & rows["value"].notna()]
     # Null, and not NaN, is what a row without a threshold has.
     told = rows.astype(object).where(rows.notna(), None).to_dict("records")
     return tuple(_finding(row, Verdict(verdicts[row["run_id"]])) for row in told)
+
+
+def _alike(lake: Lake, facts: RunFacts) -> pd.DataFrame:
+    """Return the runs that are drawn; those of a week are enough where there is one each hour."""
+    for looked_back in _LOOKED_BACK:
+        runs = lake.runs(_RUN, **_span(facts, facts.started_at - looked_back))
+        alike = runs[
+            (runs["path"].fillna(TrafficPath.POD_IP.value) == facts.path)
+            & (runs["ip_family"].fillna("") == facts.ip_family)
+        ]
+        if len(alike) >= _MOST_RUNS:
+            break
+    return alike.tail(_MOST_RUNS)
+
+
+def _span(facts: RunFacts, since: datetime) -> Wanted:
+    until = facts.started_at + timedelta(microseconds=1)
+    return Wanted(cluster=facts.cluster, scenario=facts.scenario, since=since, until=until)
 
 
 def _finding(row: Mapping[Hashable, Any], of_run: Verdict) -> PastFinding:

@@ -47,9 +47,15 @@ def last_asked(lake: Lake, survey: Survey) -> Asked:
         LakeError: The storage did not answer.
     """
     span = survey.query
-    rows = lake.verdicts(cluster=span.cluster, scenario=span.scenario, since=span.since, until=span.until)
-    rows = rows[(rows["suite"] == "sla") & rows["threshold"].notna()]
     names = ["cluster", "scenario", "metric", "statistic"]
+    rows = lake.verdicts(
+        (*names, "suite", "comparison", "threshold"),
+        cluster=span.cluster,
+        scenario=span.scenario,
+        since=span.since,
+        until=span.until,
+    )
+    rows = rows[(rows["suite"] == "sla") & rows["threshold"].notna()]
     last = rows.drop_duplicates(names, keep="last")
     return {
         (row["cluster"], row["scenario"], row["metric"], row["statistic"]): (
