@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netcadence.comparison import Comparison
 from netcadence.confidence import interval_of
 from netcadence.repeats import Repeats
 from netcadence.statistics import PERC50
@@ -98,7 +99,7 @@ def by_interval(figures: Figures, threshold: float) -> tuple[str, int]:
     """Repeat until the interval is on one side of the threshold, or the budget is spent."""
     for count in range(_BUDGET.least, _BUDGET.most + 1):
         interval = interval_of(figures[:count].tolist(), PERC50, seed=count)
-        met = interval and interval.reaches(threshold, at_least=True)
+        met = interval and interval.reaches(threshold, Comparison.AT_LEAST)
         if met is not None:
             return ("PASS" if met else "FAIL"), count
     return "INCONCLUSIVE", _BUDGET.most

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from netcadence.comparison import Comparison
 from netcadence.statistics import PERC05, PERC50, Statistic
 from netcadence_worker.histogram import NS_PER_MS, Bucket, Histogram
 
@@ -60,16 +61,12 @@ class ConfidenceInterval:
     pairs: int
     seed: int
 
-    def reaches(self, threshold: float, *, at_least: bool) -> bool | None:
-        """Tell whether the interval is on the right side of a threshold: all of it, nothing of it, or None.
-
-        A value at the threshold is on its right side.
-        """
-        worst, best = (self.low, self.high) if at_least else (-self.high, -self.low)
-        bound = threshold if at_least else -threshold
-        if worst >= bound:
+    def reaches(self, threshold: float, comparison: Comparison) -> bool | None:
+        """Tell whether an interval is on the right side of a threshold: all of it, nothing of it, or None."""
+        worst, best = (self.low, self.high) if comparison.is_floor else (self.high, self.low)
+        if comparison.holds(worst, threshold):
             return True
-        return False if best < bound else None
+        return None if comparison.holds(best, threshold) else False
 
 
 def seed_of(run_id: str) -> int:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from netcadence import document, figures, overlay
+from netcadence.comparison import Comparison
 from netcadence.confidence import ConfidenceInterval, interval_of, interval_of_requests, seed_of
 from netcadence.errors import InvalidInputError
 from netcadence.record import RunRecord
@@ -22,13 +22,6 @@ from netcadence_worker.metrics import METRICS, OF_REQUESTS, PERCENT_OF, Metric
 
 #: The thresholds that hold where no others are named.
 DEFAULT: Final = Path(__file__).resolve().parents[2] / "expectations" / "default.yaml"
-
-
-class Comparison(enum.StrEnum):
-    """What stands between value and threshold."""
-
-    AT_LEAST = ">="
-    AT_MOST = "<="
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +118,16 @@ VOCABULARY: Final[dict[str, Term]] = {
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A threshold as it applies to one scenario."""
+    """A threshold as it applies to one scenario.
+
+    Attributes:
+        is_strict: Whether a figure that is equal to the threshold misses it.
+    """
 
     term: Term
     threshold: float
     statistic: Statistic
+    is_strict: bool = False
 
     @property
     def name(self) -> str:
@@ -141,7 +139,7 @@ class Requirement:
 
     @property
     def comparison(self) -> Comparison:
-        return self.term.comparison
+        return self.term.comparison.strictly if self.is_strict else self.term.comparison
 
     @property
     def unit(self) -> str:
@@ -158,7 +156,7 @@ class Requirement:
 
     def met_by(self, interval: ConfidenceInterval) -> bool | None:
         """Tell whether an interval is on the right side: all of it, nothing of it, or None."""
-        return interval.reaches(self.threshold, at_least=self.comparison is Comparison.AT_LEAST)
+        return interval.reaches(self.threshold, self.comparison)
 
 
 def is_open(record: RunRecord, requirements: Sequence[Requirement]) -> bool:
@@ -169,11 +167,43 @@ def is_open(record: RunRecord, requirements: Sequence[Requirement]) -> bool:
     return any(interval is not None and each.met_by(interval) is None for each, interval in intervals)
 
 
+_Bound = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+
+
 class _Threshold(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    value: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+    value: _Bound | None = None
+    #: What has to be exceeded, or stayed below, instead of a value that may just be reached.
+    above: _Bound | None = None
+    below: _Bound | None = None
     statistic: str | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> _Threshold:
+        if len(self._bounds) != 1:
+            said = f"there are {', '.join(self._bounds)}" if self._bounds else "is missing"
+            raise document.RefusalError("value", None, f"{said}; allowed: one of value, above and below")
+        return self
+
+    @property
+    def bound(self) -> float:
+        return next(iter(self._bounds.values()))
+
+    @property
+    def word(self) -> str:
+        """By which of the three words it is given."""
+        return next(iter(self._bounds))
+
+    def of(self, term: Term) -> Requirement:
+        """Return what is asked by it."""
+        statistic = term.statistic_named(self.statistic)
+        return Requirement(term, self.bound, statistic, is_strict=self.word != "value")
+
+    @property
+    def _bounds(self) -> dict[str, float]:
+        said = {"value": self.value, "above": self.above, "below": self.below}
+        return {word: bound for word, bound in said.items() if bound is not None}
 
 
 class Thresholds(BaseModel):
@@ -213,12 +243,15 @@ class Thresholds(BaseModel):
     @classmethod
     def _makes_sense(cls, threshold: _Threshold, info: ValidationInfo) -> _Threshold:
         term = _term_of(info)
-        if threshold.value > term.highest:
-            raise document.RefusalError(
-                "value", threshold.value, f"is too large; allowed: up to {term.highest:g}"
-            )
-        if threshold.value == 0 and term.comparison is Comparison.AT_LEAST:
-            raise document.RefusalError("value", threshold.value, "is always reached; allowed: more than 0")
+        word, bound = threshold.word, threshold.bound
+        strict_word = "above" if term.comparison.is_floor else "below"
+        if word not in ("value", strict_word):
+            raise document.RefusalError(word, bound, f"is the wrong side; allowed: value, {strict_word}")
+        if bound > term.highest or (word == "above" and bound == term.highest):
+            raise document.RefusalError(word, bound, f"is too large; allowed: up to {term.highest:g}")
+        if bound == 0 and word != "above" and (word == "below" or term.comparison.is_floor):
+            said = "is always reached" if term.comparison.is_floor else "is never reached"
+            raise document.RefusalError(word, bound, f"{said}; allowed: more than 0")
         term.statistic_named(threshold.statistic)
         return threshold
 
@@ -245,10 +278,7 @@ class Thresholds(BaseModel):
         ]
         if refusals:
             raise InvalidInputError("\n".join(refusals))
-        return tuple(
-            Requirement(term, threshold.value, term.statistic_named(threshold.statistic))
-            for term, threshold in self.items()
-        )
+        return tuple(threshold.of(term) for term, threshold in self.items())
 
 
 def allowed_for(scenario: Scenario) -> str:
@@ -295,9 +325,7 @@ class Sla:
             for term, threshold in thresholds.items():
                 obstacle = term.obstacle(scenario)
                 if obstacle is None:
-                    found[term.name] = Requirement(
-                        term, threshold.value, term.statistic_named(threshold.statistic)
-                    )
+                    found[term.name] = threshold.of(term)
                 elif pattern == scenario.name:
                     raise InvalidInputError(
                         f"{self.source}: scenarios.{pattern}.{term.name}: {obstacle}; "
@@ -311,7 +339,7 @@ class Sla:
         Which entry counts is as in `requirements_for`; what the scenario does not yield cannot be told.
         """
         found = {
-            term.name: Requirement(term, threshold.value, term.statistic_named(threshold.statistic))
+            term.name: threshold.of(term)
             for _, thresholds in self._matching(name)
             for term, threshold in thresholds.items()
         }

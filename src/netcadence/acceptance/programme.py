@@ -21,7 +21,7 @@ from netcadence.nodes import Site
 from netcadence.pairing import PairingError
 from netcadence.scenario import Scenario
 from netcadence.schedule import Shape
-from netcadence.sla import Comparison, Requirement
+from netcadence.sla import Requirement
 from netcadence_worker.contract import Protocol, Tool
 
 #: A planted cap is this part of what is asked, so that no chance lets it pass.
@@ -105,7 +105,7 @@ class Programme:
             "profile": self.profile.model_dump(mode="json", by_alias=True),
             "scenarios": [each.scenario.config for each in self.measurements],
             "asked": [
-                [each.name, each.statistic.name, each.threshold]
+                [each.name, each.statistic.name, each.comparison, each.threshold]
                 for measurement in self.measurements
                 for each in measurement.requirements
             ],
@@ -243,7 +243,7 @@ def _canary(measurements: Iterable[Measurement], source: Path) -> Measurement:
 
 def _is_floor(requirement: Requirement) -> bool:
     return requirement.metric.name == "throughput" and (
-        requirement.comparison is Comparison.AT_LEAST and not requirement.statistic.is_ratio
+        requirement.comparison.is_floor and not requirement.statistic.is_ratio
     )
 
 

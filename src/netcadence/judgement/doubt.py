@@ -14,7 +14,7 @@ from netcadence import overlay
 from netcadence.limit import DOUBTS, best_paced
 from netcadence.record import Finding, PairOutcome, RunRecord, Verdict
 from netcadence.scenario import Scenario
-from netcadence.sla import Comparison, Requirement
+from netcadence.sla import Requirement
 from netcadence.words import counted
 from netcadence_worker.contract import Mark, Result
 
@@ -92,7 +92,7 @@ def _missed_even_so(requirement: Requirement, record: RunRecord) -> bool:
 
 
 def _best(requirement: Requirement, scenario: Scenario) -> float:
-    if requirement.comparison is Comparison.AT_MOST:
+    if not requirement.comparison.is_floor:
         return requirement.metric.lowest
     paced = best_paced(scenario, requirement.metric.name)
     return requirement.metric.highest if paced is None else paced
@@ -108,8 +108,7 @@ def _at_best(outcome: PairOutcome, requirement: Requirement, best: float) -> Pai
 
 
 def _reaches(requirement: Requirement, value: float) -> bool:
-    at_least = requirement.comparison is Comparison.AT_LEAST
-    return value >= requirement.threshold if at_least else value <= requirement.threshold
+    return requirement.comparison.holds(value, requirement.threshold)
 
 
 def _joined(*parts: str) -> str:

@@ -17,6 +17,7 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.render import RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 
+from netcadence.comparison import Comparison
 from netcadence.confidence import (
     ConfidenceInterval,
     estimate,
@@ -29,6 +30,7 @@ from netcadence_worker.metrics import METRICS
 
 _METRIC = "column.netcadence_statistic"
 _INTERVAL = "column.netcadence_interval"
+_BOUNDS = ("min_value", "max_value", "strict_min", "strict_max")
 
 
 def _unit(arguments: dict[str, Any]) -> str:
@@ -93,15 +95,17 @@ class ColumnStatisticInterval(ColumnAggregateMetricProvider):  # type: ignore[mi
 
 
 class ExpectColumnStatisticToBeBetween(ColumnAggregateExpectation):  # type: ignore[misc] # as above
-    """Expect a statistic of a column, such as Perc95, to lie between two bounds, both included."""
+    """Expect a statistic of a column, such as Perc95, to lie between two bounds; a strict one is left out."""
 
     statistic: str
     min_value: float | None = None
     max_value: float | None = None
+    strict_min: bool = False
+    strict_max: bool = False
 
     metric_dependencies = (_METRIC,)
-    success_keys = ("statistic", "min_value", "max_value")
-    args_keys: ClassVar[tuple[str, ...]] = ("column", "statistic", "min_value", "max_value")
+    success_keys = ("statistic", *_BOUNDS)
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "statistic", *_BOUNDS)
 
     def _validate(
         self,
@@ -135,10 +139,12 @@ class ExpectColumnStatisticIntervalToBeBetween(ColumnAggregateExpectation):  # t
     seed: int
     min_value: float | None = None
     max_value: float | None = None
+    strict_min: bool = False
+    strict_max: bool = False
 
     metric_dependencies = (_INTERVAL,)
-    success_keys = ("statistic", "seed", "min_value", "max_value")
-    args_keys: ClassVar[tuple[str, ...]] = ("column", "statistic", "seed", "min_value", "max_value")
+    success_keys = ("statistic", "seed", *_BOUNDS)
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "statistic", "seed", *_BOUNDS)
 
     def _validate(
         self,
@@ -150,9 +156,11 @@ class ExpectColumnStatisticIntervalToBeBetween(ColumnAggregateExpectation):  # t
         if found is None:
             return {"success": False, "result": {"observed_value": None}}
         interval = ConfidenceInterval(**found["interval"])
-        at_least = self.max_value is None
-        threshold = self.min_value if at_least else self.max_value
-        met = interval.reaches(float(threshold or 0), at_least=at_least)
+        comparison = Comparison.AT_LEAST if self.max_value is None else Comparison.AT_MOST
+        threshold = self.min_value if comparison.is_floor else self.max_value
+        if self.strict_min or self.strict_max:
+            comparison = comparison.strictly
+        met = interval.reaches(float(threshold or 0), comparison)
         result = {
             "observed_value": found["value"],
             "interval": dict(found["interval"]),
@@ -187,8 +195,11 @@ def _said(
     beginning: str, configuration: Any, runtime_configuration: dict[str, Any] | None
 ) -> list[RenderedStringTemplateContent]:
     """Return what is expected, in words."""
-    bounds = (("at least", "min_value"), ("at most", "max_value"))
-    asked = " and ".join(f"{words} ${key}" for words, key in bounds if key in configuration.kwargs)
+    asked = " and ".join(
+        f"{strictly if configuration.kwargs.get(f'strict_{side}') else words} ${side}_value"
+        for side, words, strictly in (("min", "at least", "more than"), ("max", "at most", "less than"))
+        if f"{side}_value" in configuration.kwargs
+    )
     template = {
         "template": f"{beginning} {asked}{_unit(configuration.kwargs)}.",
         "params": dict(configuration.kwargs),

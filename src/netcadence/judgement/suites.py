@@ -10,6 +10,7 @@ import great_expectations.expectations as gxe
 import pandas as pd
 from great_expectations.expectations.row_conditions import Column
 
+from netcadence.comparison import Comparison
 from netcadence.confidence import seed_of
 from netcadence.judgement.expectation import (
     ExpectColumnStatisticIntervalToBeBetween,
@@ -17,7 +18,7 @@ from netcadence.judgement.expectation import (
 )
 from netcadence.judgement.frame import LATENCIES
 from netcadence.record import RunFacts
-from netcadence.sla import Comparison, Requirement
+from netcadence.sla import Requirement
 from netcadence_worker.metrics import METRICS
 
 _MEASURED = Column("error_reason").is_null()
@@ -187,11 +188,13 @@ def _no_pairs(
 
 def _threshold(facts: RunFacts, requirement: Requirement) -> Check:
     is_merged = requirement.statistic.merged_percent is not None
-    bound = "min_value" if requirement.comparison is Comparison.AT_LEAST else "max_value"
+    comparison = requirement.comparison
+    side = "min" if comparison.is_floor else "max"
     asked: dict[str, Any] = {
         "column": LATENCIES if is_merged else requirement.metric.name,
         "statistic": requirement.statistic.name,
-        bound: requirement.threshold,
+        f"{side}_value": requirement.threshold,
+        f"strict_{side}": comparison.is_strict,
     }
     return Check(
         expectation=ExpectColumnStatisticIntervalToBeBetween(**asked, seed=seed_of(facts.run_id))
@@ -201,6 +204,6 @@ def _threshold(facts: RunFacts, requirement: Requirement) -> Check:
         metric=requirement.metric.name,
         statistic=requirement.statistic.name,
         unit=requirement.unit,
-        comparison=requirement.comparison,
+        comparison=comparison,
         threshold=requirement.threshold,
     )

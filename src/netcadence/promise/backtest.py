@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from netcadence.lake import Lake
-from netcadence.sla import Comparison, Requirement, Sla
+from netcadence.sla import Requirement, Sla
 from netcadence.statistics import Statistic
 from netcadence.trends.history import History, Query
 from netcadence.trends.series import Series
@@ -93,9 +93,8 @@ class Judged:
 
 def misses(requirement: Requirement, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[int]:
     """Return which of the values miss a threshold, by place."""
-    is_least = requirement.comparison is Comparison.AT_LEAST
-    missed = values < requirement.threshold if is_least else values > requirement.threshold
-    return [int(place) for place in np.flatnonzero(missed)]
+    holds, threshold = requirement.comparison.holds, requirement.threshold
+    return [place for place, value in enumerate(values.tolist()) if not holds(value, threshold)]
 
 
 def back_test(requirement: Requirement, series: Series) -> BackTest:
@@ -104,8 +103,8 @@ def back_test(requirement: Requirement, series: Series) -> BackTest:
         Fired(series.run_ids[place], series.at(place), float(series.figures[place]))
         for place in misses(requirement, series.figures)
     )
-    is_least = requirement.comparison is Comparison.AT_LEAST
-    worst = float(series.figures.min() if is_least else series.figures.max()) if len(series) else None
+    is_floor = requirement.comparison.is_floor
+    worst = float(series.figures.min() if is_floor else series.figures.max()) if len(series) else None
     return BackTest(requirement, series, fired, worst)
 
 

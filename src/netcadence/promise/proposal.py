@@ -18,7 +18,7 @@ import numpy as np
 from netcadence.lake import Lake
 from netcadence.promise.backtest import BackTest, back_test, of_requirements
 from netcadence.report.figures import figure
-from netcadence.sla import VOCABULARY, Comparison, Requirement, Term
+from netcadence.sla import VOCABULARY, Requirement, Term
 from netcadence.trends.history import History, Query
 from netcadence.trends.series import Series, Values
 from netcadence.trends.trend import RUNS_NEEDED, analyse, steps_of
@@ -122,7 +122,7 @@ def as_yaml(suite: Suite, *, lake: str, made_at: datetime) -> str:
 
 def threshold_for(term: Term, values: Values, days: float, alarms_a_month: float) -> float | str:
     """Return the tightest threshold that fires no more often than that; or why there is none."""
-    is_least = term.comparison is Comparison.AT_LEAST
+    is_least = term.comparison.is_floor
     allowed = math.floor(alarms_a_month * days / 30)
     ordered = np.sort(values) if is_least else np.sort(values)[::-1]
     edge = float(ordered[min(allowed, len(ordered) - 1)])
@@ -174,7 +174,7 @@ def _learned(term: Term, series: list[Series], alarms_a_month: float) -> tuple[f
         found.append(threshold)
         count += last - first
         begin.append(each.at(first))
-    loosest = min(found) if term.comparison is Comparison.AT_LEAST else max(found)
+    loosest = min(found) if term.comparison.is_floor else max(found)
     return loosest, count, min(begin)
 
 

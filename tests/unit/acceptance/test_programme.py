@@ -32,7 +32,7 @@ def test_checks_of_one_scenario_share_one_measurement(programme):
     first = programme.measurements[0]
     assert first.scenario.name == "tcp-1:1"
     assert [asked.check.name for asked in first.asked] == ["connected", "bandwidth"]
-    assert [each.threshold for each in first.requirements] == [0.001, 1000]
+    assert [(each.comparison, each.threshold) for each in first.requirements] == [(">", 0), (">=", 1000)]
 
 
 def test_the_same_scenario_with_other_fields_is_measured_on_its_own(write_profile):

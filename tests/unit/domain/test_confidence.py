@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netcadence.comparison import Comparison
 from netcadence.confidence import (
     ConfidenceInterval,
     estimate,
@@ -84,21 +85,27 @@ def test_a_pair_that_is_slow_in_every_repeat_widens_the_interval_as_no_number_of
 
 
 @pytest.mark.parametrize(
-    ("threshold", "at_least", "expected"),
+    ("comparison", "threshold", "expected"),
     [
-        (9.0, True, True),
-        (10.0, True, True),
-        (15.0, True, None),
-        (20.0, True, None),
-        (20.1, True, False),
-        (9.9, False, False),
-        (10.0, False, None),
-        (20.0, False, True),
-        (21.0, False, True),
+        (">=", 9.0, True),
+        (">=", 10.0, True),
+        (">=", 15.0, None),
+        (">=", 20.0, None),
+        (">=", 20.1, False),
+        ("<=", 9.9, False),
+        ("<=", 10.0, None),
+        ("<=", 20.0, True),
+        ("<=", 21.0, True),
+        (">", 9.9, True),
+        (">", 10.0, None),
+        (">", 20.0, False),
+        ("<", 10.0, False),
+        ("<", 20.0, None),
+        ("<", 20.1, True),
     ],
 )
-def test_an_interval_decides_only_with_all_of_it(threshold, at_least, expected):
-    assert interval(10.0, 20.0).reaches(threshold, at_least=at_least) is expected
+def test_an_interval_decides_only_with_all_of_it(comparison, threshold, expected):
+    assert interval(10.0, 20.0).reaches(threshold, Comparison(comparison)) is expected
 
 
 def test_the_interval_of_a_percentile_of_requests_lies_within_that_of_the_repeats(make_latencies):

@@ -121,6 +121,26 @@ def test_a_figure_exactly_at_its_threshold_passes(make_record, judge, with_figur
     assert judge(make_record(name, change=with_figure(0, metric, value))).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("metric", "asked", "value", "verdict"),
+    [
+        ("throughput", "throughput_min_kbytes: {above: 0}", 0.0, Verdict.FAIL),
+        ("throughput", "throughput_min_kbytes: {above: 0}", 0.1, Verdict.PASS),
+        ("packet_loss", "packet_loss_max_percent: {below: 0.1}", 0.1, Verdict.FAIL),
+        ("packet_loss", "packet_loss_max_percent: {below: 0.1}", 0.09, Verdict.PASS),
+    ],
+)
+def test_a_figure_exactly_at_a_strict_threshold_misses_it(
+    make_record, judge, with_figure, write_sla, *, metric, asked, value, verdict
+):
+    thresholds = write_sla(f"scenarios: {{'udp-1:1': {{{asked}}}}}")
+    judged = judge(make_record("udp-1:1", change=with_figure(0, metric, value)), thresholds)
+    finding = found(judged, asked.partition(":")[0])
+    assert judged.verdict is finding.verdict is verdict
+    assert finding.comparison == (">" if "above" in asked else "<")
+    assert ("must be more than" if "above" in asked else "must be less than") in page_of(judged)
+
+
 def test_starving_pairs_fail_the_consistency_and_nothing_else(make_record, judge):
     def starve(outcome):
         if outcome.pair.index >= 3:
@@ -424,6 +444,13 @@ def test_a_repeated_run_is_judged_by_its_whole_interval(make_record, judge, figu
     assert finding.value == sorted(figures)[2]
     assert (finding.interval.low, finding.interval.high) == (min(figures), max(figures))
     assert (finding.interval.repeats, finding.interval.pairs) == (5, 1)
+
+
+def test_an_interval_that_touches_a_strict_threshold_has_not_passed_it(make_record, judge, write_sla):
+    strict = write_sla("scenarios: {'tcp-1:1': {throughput_min_kbytes: {above: 1000}}}")
+    record = make_record("tcp-1:1", repeats=5, change=with_throughputs(*[1000.0] * 5))
+    assert judge(record, strict).verdict is Verdict.FAIL
+    assert judge(record).verdict is Verdict.PASS
 
 
 def test_an_upper_threshold_is_judged_by_the_whole_interval_too(make_record, judge, with_figure):

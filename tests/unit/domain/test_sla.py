@@ -153,11 +153,21 @@ def test_asking_exactly_one_scenario_for_what_it_cannot_yield_is_refused(write, 
         ("jitter_max_ms: yes", "jitter_max_ms: True: allowed: a number, in ms"),
         ("jitter_max_ms: .inf", "jitter_max_ms.value: inf: should be a finite number"),
         ("jitter_max_ms: {value: '5'}", "jitter_max_ms.value: '5': should be a valid number"),
-        ("jitter_max_ms: {statistic: Perc50}", "jitter_max_ms.value: is missing"),
+        (
+            "jitter_max_ms: {statistic: Perc50}",
+            "jitter_max_ms.value: is missing; allowed: one of value, above and below",
+        ),
         (
             "jitter_max_ms: {value: 5, unit: s}",
-            "jitter_max_ms.unit: unknown key; allowed here: value, statistic",
+            "jitter_max_ms.unit: unknown key; allowed here: value, above, below, statistic",
         ),
+        (
+            "jitter_max_ms: {value: 5, below: 5}",
+            "jitter_max_ms.value: there are value, below; allowed: one of value, above and below",
+        ),
+        ("jitter_max_ms: {above: 5}", "jitter_max_ms.above: 5.0: is the wrong side; allowed: value, below"),
+        ("jitter_max_ms: {below: 0}", "jitter_max_ms.below: 0.0: is never reached; allowed: more than 0"),
+        ("consistency_min: {above: 1}", "consistency_min.above: 1.0: is too large; allowed: up to 1"),
         ("consistency_min: 70", "consistency_min.value: 70.0: is too large; allowed: up to 1"),
         (
             "packet_loss_max_percent: 101",

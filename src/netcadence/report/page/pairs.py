@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from netcadence.comparison import Comparison
 from netcadence.record import Finding, Judgement, PairOutcome, RunRecord
 from netcadence.report import content
 from netcadence.report.figures import figure, limit
@@ -91,7 +92,7 @@ def _sorted(
 def _misses(value: float, finding: Finding) -> bool:
     if finding.threshold is None:
         return False
-    return value < finding.threshold if finding.comparison == ">=" else value > finding.threshold
+    return not Comparison(finding.comparison).holds(value, finding.threshold)
 
 
 def _of_pairs(
