@@ -155,7 +155,8 @@ def acceptance(
         lake: Address of the lake; by default the one in the checkout's home.
     """
     programme = programmes.load(profile, strict=strict, canary=canary)
-    lake = lake or str(Home.beside(CHECKOUT).lake)
+    home = Home.beside(CHECKOUT)
+    lake = lake or str(home.lake)
     keeper = Lake(lake)
     if acceptance_id:
         keeper.require_new_acceptance(acceptance_id)
@@ -199,7 +200,7 @@ def acceptance(
     with progress.phase("store"):
         steps.store(progress.outcome(), lake)
     done = AcceptanceReport(progress.outcome(), keeper.url)
-    steps.report(done)
+    steps.report(done, home)
     return steps.state_of(done)
 
 

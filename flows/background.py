@@ -1,4 +1,4 @@
-"""Processes of Prefect's that stay when the command that started them has ended: the server, a worker."""
+"""Processes that stay when the command that started them has ended: a server, a worker, pages."""
 
 from __future__ import annotations
 
@@ -7,27 +7,47 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+from netcadence.errors import PermanentError, TransientError
 from netcadence.home import Home
 
 _STOP_WITHIN_S: Final = 15.0
 _PAUSE_S: Final = 0.1
+#: Held, for Python warns of a process that is forgotten while it runs, which is what these are for.
+_started: Final[list[subprocess.Popen[bytes]]] = []
+
+
+class EndedError(PermanentError):
+    """A process in the background ended at its start."""
+
+
+class LateError(TransientError):
+    """A process in the background was started and did not do in time what it is for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """A process of the command `prefect`, found again by a file with its number.
+    """A Python program found again by a file with its process's number.
 
     Attributes:
-        name: The first word after `prefect`, and the name of its files.
+        name: The name of its files.
+        program: Its module and what tells it from others of that module.
+        title: What it is called.
     """
 
     home: Home
     name: str
+    program: tuple[str, ...]
+    title: str
+
+    @classmethod
+    def of_prefect(cls, home: Home, name: str) -> Self:
+        """Return a process of the command `prefect`, of which `name` is the first word."""
+        return cls(home, name, ("prefect", name), f"The Prefect {name}")
 
     @property
     def log(self) -> Path:
@@ -43,11 +63,11 @@ class Background:
         return self._is_ours(self._pid, *words)
 
     def start(self, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
-        """Start `prefect NAME ARGUMENTS` in a session of its own, with variables beside this process's."""
+        """Start it with arguments in a session of its own, with variables beside this process's."""
         self.home.prefect.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "prefect", self.name, *arguments],
+                [sys.executable, "-m", *self.program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -55,7 +75,23 @@ class Background:
                 cwd=self.home.prefect,
                 env=os.environ | (variables or {}),
             )
+        _started.append(process)
         self._file.write_text(str(process.pid))
+
+    def wait(self, is_up: Callable[[], bool], *, within_s: float, pause_s: float = _PAUSE_S) -> None:
+        """Wait until it does what it is for.
+
+        Raises:
+            EndedError: It ended instead; the text holds the last lines of its log.
+            LateError: It did neither in time.
+        """
+        deadline = time.monotonic() + within_s
+        while not is_up():
+            if not self.is_alive:
+                raise EndedError(f"{self.title} ended at its start. {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise LateError(f"{self.title} was not up within {within_s:.0f} s. {self._last_words()}")
+            time.sleep(pause_s)
 
     def stop(self, *, within_s: float = _STOP_WITHIN_S) -> bool:
         """End it and what it has started, and return whether there was one.
@@ -75,12 +111,12 @@ class Background:
         self._file.unlink(missing_ok=True)
         return True
 
-    def last_words(self, lines: int = 15) -> str:
-        """Return the last lines of its log."""
+    def _last_words(self, lines: int = 15) -> str:
         try:
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+            said = "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError:
-            return "(no log)"
+            said = "(no log)"
+        return f"Its log's last lines:\n{said}"
 
     @property
     def _file(self) -> Path:
@@ -103,7 +139,7 @@ class Background:
             return False
         if not command:  # one that has just been started has none yet, and one that has ended none any more
             return pid > 0 and state not in "ZX"
-        wanted = {each.encode() for each in ("prefect", self.name, *words)}
+        wanted = {each.encode() for each in (*self.program, *words)}
         return pid > 0 and wanted <= set(command.split(b"\0"))
 
 

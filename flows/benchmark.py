@@ -152,7 +152,7 @@ def benchmark(
         verdict = judge(record, requirements, home.root)
     record = course.record()
     conclude(record, verdict, lake)
-    done = report(Report(record, verdict, keeper.url), lake, home.reports)
+    done = report(Report(record, verdict, keeper.url), lake, home)
     return state_of(done)
 
 

@@ -1,32 +1,27 @@
-"""The Prefect server: found, or started in the background with SQLite and left running."""
+"""The Prefect server: found, or started in the background with SQLite and left running, pages beside it."""
 
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from flows import pages
 from flows.background import Background
-from netcadence.errors import PermanentError, TransientError
+from netcadence.errors import PermanentError
 from netcadence.home import Home
 
 #: The first start makes the database, which takes a while on a slow disk.
 _START_WITHIN_S: Final = 90.0
 _ASK_S: Final = 2.0
-_PAUSE_S: Final = 0.1
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class ServerError(PermanentError):
     """There is no Prefect server, and none could be started."""
-
-
-class ServerLateError(TransientError):
-    """The Prefect server was started and did not answer in time."""
 
 
 def answers(api: str) -> bool:
@@ -47,6 +42,8 @@ def start(api: str, home: Home) -> bool:
         ServerError: The address is not on this machine, or something else listens there.
     """
     if answers(api):
+        if _process(home).is_alive:
+            pages.start(home)
         return False
     where = urlsplit(api)
     if where.hostname not in _LOOPBACK:
@@ -62,6 +59,7 @@ def start(api: str, home: Home) -> bool:
         )
     arguments = ("start", "--host", where.hostname, "--port", str(where.port), "--analytics-off")
     _process(home).start(arguments)
+    pages.start(home)
     return True
 
 
@@ -69,21 +67,10 @@ def wait(api: str, home: Home) -> None:
     """Wait until the server answers.
 
     Raises:
-        ServerError: It ended instead; the text holds the last lines of its log.
-        ServerLateError: It did neither in time.
+        EndedError: It ended instead; the text holds the last lines of its log.
+        LateError: It did neither in time.
     """
-    deadline = time.monotonic() + _START_WITHIN_S
-    while not answers(api):
-        if not _process(home).is_alive:
-            raise ServerError(
-                f"The Prefect server ended at its start. Its log's last lines:\n{_process(home).last_words()}"
-            )
-        if time.monotonic() > deadline:
-            raise ServerLateError(
-                f"The Prefect server did not answer at {api} within {_START_WITHIN_S:.0f} s. "
-                f"Its log's last lines:\n{_process(home).last_words()}"
-            )
-        time.sleep(_PAUSE_S)
+    _process(home).wait(lambda: answers(api), within_s=_START_WITHIN_S)
 
 
 def log(home: Home) -> Path:
@@ -92,7 +79,8 @@ def log(home: Home) -> Path:
 
 
 def stop(home: Home) -> bool:
-    """Stop the server that `start` started from this home; returns whether there was one."""
+    """Stop the server that `start` started from this home, and its pages; returns whether there was one."""
+    pages.stop(home)
     return _process(home).stop()
 
 
@@ -107,4 +95,4 @@ def _listens(api: str) -> bool:
 
 
 def _process(home: Home) -> Background:
-    return Background(home, "server")
+    return Background.of_prefect(home, "server")

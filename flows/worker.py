@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from flows.background import Background
-from netcadence.errors import PermanentError, TransientError
 from netcadence.home import Home
 
 _ONLINE_WITHIN_S: Final = 60.0
 _PAUSE_S: Final = 0.2
 #: A run that is stopped stores what it has measured and cleans the cluster.
 _STOP_WITHIN_S: Final = 60.0
-
-
-class WorkerError(PermanentError):
-    """The worker ended at its start."""
-
-
-class WorkerLateError(TransientError):
-    """The worker was started and did not report in time."""
 
 
 def start(home: Home, pool: str, environment: Mapping[str, str], *, is_online: Callable[[], bool]) -> None:
@@ -34,24 +24,16 @@ def start(home: Home, pool: str, environment: Mapping[str, str], *, is_online: C
         is_online: Asks the server whether a worker of the pool has reported.
 
     Raises:
-        WorkerError: It ended instead; the text holds the last lines of its log.
-        WorkerLateError: It did not report in time.
+        EndedError: It ended instead; the text holds the last lines of its log.
+        LateError: It did not report in time.
     """
     stop(home)
     process = _process(home)
     told = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO", **environment}
     name = f"{socket.gethostname()} {os.getpid()}"
     process.start(("start", "--pool", pool, "--type", "process", "--name", name), told)
-    deadline = time.monotonic() + _ONLINE_WITHIN_S
-    while not is_online():
-        if not process.is_alive:
-            raise WorkerError(f"The worker ended at its start. Its log's last lines:\n{process.last_words()}")
-        if time.monotonic() > deadline:
-            raise WorkerLateError(
-                f"The worker did not report within {_ONLINE_WITHIN_S:.0f} s. "
-                f"Its log's last lines:\n{process.last_words()}"
-            )
-        time.sleep(_PAUSE_S)
+    # Each question goes to the server.
+    process.wait(is_online, within_s=_ONLINE_WITHIN_S, pause_s=_PAUSE_S)
 
 
 def stop(home: Home) -> bool:
@@ -60,4 +42,4 @@ def stop(home: Home) -> bool:
 
 
 def _process(home: Home) -> Background:
-    return Background(home, "worker")
+    return Background.of_prefect(home, "worker")

@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from netcadence.acceptance.outcome import Acceptance
+from netcadence.home import Home
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 from netcadence.report import acceptance_as_markdown, acceptance_rows, summary
@@ -43,8 +44,12 @@ def store(done: Acceptance, lake: str) -> None:
 
 
 @task(name="report acceptance", cache_policy=NO_CACHE)
-def report(done: AcceptanceReport) -> None:
-    """Leave a table and a page as artifacts: one series of each for profile and cluster."""
+def report(done: AcceptanceReport, home: Home) -> None:
+    """Leave a table and a page as artifacts: one series of each for profile and cluster.
+
+    Args:
+        home: Where the checks' pages are kept.
+    """
     found = done.acceptance
     name = (found.programme.profile.name, found.cluster)
     about = f"{found.verdict}: {summary(found)} ({found.acceptance_id})"
@@ -60,7 +65,7 @@ def report(done: AcceptanceReport) -> None:
         acceptance_rows(found), key=artifact_key("acceptance-table", *name), description=about
     )
     create_markdown_artifact(
-        acceptance_as_markdown(found, lake=done.lake),
+        acceptance_as_markdown(found, lake=done.lake, link=home.link),
         key=artifact_key("acceptance", *name),
         description=about,
     )

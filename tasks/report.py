@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from prefect import get_client, get_run_logger, task
@@ -15,6 +14,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Completed, Failed
 
 from netcadence.errors import NetcadenceError
+from netcadence.home import Home
 from netcadence.kube.leftovers import Cleaning
 from netcadence.lake import Lake
 from netcadence.lake.compaction import Compaction
@@ -22,7 +22,8 @@ from netcadence.lake.recollection import Recollection
 from netcadence.lake.retention import Retirement
 from netcadence.record import Finding, Judgement, RunRecord, Verdict
 from netcadence.report import as_markdown
-from netcadence.report.page import keep_run_page
+from netcadence.report.page import heatmap, keep_run_page
+from netcadence.report.page.artifact import heatmap_as_markdown
 from tasks.announcement import announce, kind_of
 
 #: Names of the states in which a run may end other than PASS: each can be told from a crash.
@@ -57,20 +58,20 @@ def label(name: str, **tags: str) -> None:
 
 
 @task(name="report", cache_policy=NO_CACHE)
-def report(done: Report, lake: str, folder: Path) -> Report:
+def report(done: Report, lake: str, home: Home) -> Report:
     """Write the page of a run, and leave the verdict and where its evidence is as an artifact.
 
-    There is one series of artifacts for scenario and cluster.
+    There is one series of artifacts for scenario and cluster; of a mesh a second one shows it node by node.
 
     Args:
         lake: Its address, with what it takes to reach it.
-        folder: Where pages are.
+        home: Where pages are kept.
 
     Returns:
         The report with the address of its page. What was measured and judged counts without one.
     """
     facts = done.record.facts
-    path = folder / f"{facts.run_id}.html"
+    path = home.reports / f"{facts.run_id}.html"
     try:
         page = keep_run_page(Recollection(done.record, done.judgement), Lake(lake), path)
         done = replace(done, page=page)
@@ -90,10 +91,16 @@ def report(done: Report, lake: str, folder: Path) -> Report:
         },
     )
     create_markdown_artifact(
-        as_markdown(done.record, done.judgement, lake=done.lake, page=done.page),
+        as_markdown(done.record, done.judgement, lake=done.lake, page=done.page, link=home.link),
         key=artifact_key("verdict", facts.scenario, facts.cluster),
         description=f"{done.judgement.verdict}: run {facts.run_id}",
     )
+    if mesh := heatmap.of_mesh(done.record):
+        create_markdown_artifact(
+            heatmap_as_markdown(mesh, facts),
+            key=artifact_key("mesh", facts.scenario, facts.cluster),
+            description="; ".join(mesh.sentences),
+        )
     return done
 
 

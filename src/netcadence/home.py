@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import quote, unquote
 
 #: Environment variable that puts all of it somewhere else.
 VARIABLE: Final = "NETCADENCE_HOME"
@@ -31,5 +32,30 @@ class Home:
         return self.root / "reports"
 
     @property
+    def docs(self) -> Path:
+        """Where Great Expectations' Data Docs are, a folder a run."""
+        return self.root / "gx"
+
+    @property
     def prefect(self) -> Path:
         return self.root / "prefect"
+
+    @property
+    def served_at(self) -> Path:
+        """A file with the address at which reports and Data Docs are served, there while they are."""
+        return self.prefect / "pages.url"
+
+    def link(self, address: str) -> str:
+        """Return where a browser that shows another page finds a file of ours; another address as it is.
+
+        Browsers follow no `file:` address from a page that was served.
+        """
+        file = Path(unquote(address.removeprefix("file://"))).resolve()
+        ours = (folder.resolve() for folder in (self.reports, self.docs))
+        if (
+            not address.startswith("file://")
+            or not self.served_at.exists()
+            or set(file.parents).isdisjoint(ours)
+        ):
+            return address
+        return f"{self.served_at.read_text()}/{quote(str(file.relative_to(self.root.resolve())))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from netcadence.record import Finding, Verdict
 from netcadence.report import content
 from netcadence.report.document import as_json as run_as_json
 from netcadence.report.document import finding_as_json, instant
-from netcadence.report.markdown import escaped
+from netcadence.report.markdown import address_as_markdown, escaped
 from netcadence.report.table import VERDICT_STYLES
 from netcadence.words import counted
 
@@ -119,8 +119,12 @@ def notes(done: Acceptance) -> Iterator[content.Note]:
         yield content.Note("note", f"{', '.join(names)}: {detail}")
 
 
-def acceptance_as_markdown(done: Acceptance, *, lake: str = "") -> str:
-    """Return an acceptance as Markdown: a heading, the table, why, and the evidence of each check."""
+def acceptance_as_markdown(done: Acceptance, *, lake: str = "", link: Callable[[str], str] = str) -> str:
+    """Return an acceptance as Markdown: a heading, the table, why, and the evidence of each check.
+
+    Args:
+        link: Returns where a browser finds a file, by its address.
+    """
     head = f"## {done.verdict}: {escaped(done.programme.profile.name)} of {escaped(done.cluster)}"
     table = ["| Level | Check | Metric | Value | Threshold | Verdict |", "|:--|:--|:--|--:|--:|:--|"]
     for line in lines(done):
@@ -130,18 +134,19 @@ def acceptance_as_markdown(done: Acceptance, *, lake: str = "") -> str:
             f"| {' | '.join(map(escaped, cells))} | {line.verdict if green else f'**{line.verdict}**'} |"
         )
     about = [f"- **{note.about}**: {escaped(' '.join(note.text.split()))}" for note in notes(done)]
-    evidence = [f"- {escaped(each.measurement.scenario.name)}: {_evidence(each)}" for each in done.measured]
+    evidence = [
+        f"- {escaped(each.measurement.scenario.name)}: {_evidence(each, link)}" for each in done.measured
+    ]
     parts = [head, "\n".join(table), "\n".join(about), "\n".join(("### Evidence", "", *evidence))]
     return "\n\n".join((*parts, *([f"Lake: `{lake}`"] if lake else []))) + "\n"
 
 
-def _evidence(measured: Measured) -> str:
+def _evidence(measured: Measured, link: Callable[[str], str]) -> str:
     docs = measured.judgement.docs if measured.judgement else ""
     said = [
         f"run `{measured.run_id}`",
         f"[flow run]({measured.page})" if measured.page else "",
-        # From a page of another origin browsers open no file, so that its address can be copied as well.
-        f"[Data Docs]({docs}) `{docs}`" if docs else "",
+        f"Data Docs {address_as_markdown(link(docs))}" if docs else "",
     ]
     return ", ".join(filter(None, said))
 

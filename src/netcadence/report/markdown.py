@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from netcadence.record import Judgement, RunRecord, Verdict
@@ -11,10 +12,18 @@ from netcadence.report import content
 _MEANINGFUL: Final = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
-def as_markdown(record: RunRecord, judgement: Judgement, *, lake: str = "", page: str = "") -> str:
-    """Return a run's verdict as Markdown: a heading, the table, the notes, the addresses of the evidence.
+def as_markdown(
+    record: RunRecord,
+    judgement: Judgement,
+    *,
+    lake: str = "",
+    page: str = "",
+    link: Callable[[str], str] = str,
+) -> str:
+    """Return a run's verdict as Markdown: a heading, the table, the notes, where its evidence is.
 
-    Addresses stand as text that can be copied: from a page of another origin, browsers open no file.
+    Args:
+        link: Returns where a browser finds a file, by its address.
     """
     facts = record.facts
     parts = [
@@ -23,8 +32,8 @@ def as_markdown(record: RunRecord, judgement: Judgement, *, lake: str = "", page
         _table(record, judgement),
         "\n".join(_item(note) for note in content.notes(record, judgement)),
     ]
-    addresses = (("Report", page), ("Data Docs", judgement.docs), ("Lake", lake))
-    parts += [f"{what}: `{address}`" for what, address in addresses if address]
+    addresses = (("Report", link(page)), ("Data Docs", link(judgement.docs)), ("Lake", lake))
+    parts += [f"{what}: {address_as_markdown(address)}" for what, address in addresses if address]
     return "\n\n".join(parts) + "\n"
 
 
@@ -46,6 +55,11 @@ def _item(note: content.Note) -> str:
         # An indented block shows a tool's lines as they are.
         lines += ["", *(f"      {line}" for line in more)]
     return "\n".join(lines)
+
+
+def address_as_markdown(address: str) -> str:
+    """Return a link, or text to be copied where browsers follow none: that of a file, or a bucket."""
+    return f"<{address}>" if re.match(r"https?://", address) else f"`{address}`"
 
 
 def escaped(text: str) -> str:

@@ -83,7 +83,7 @@ def test_the_page_links_the_evidence_of_each_measurement(accepted):
     page = acceptance_as_markdown(accepted(JITTER), lake="/lake")
     assert page.startswith("## PASS: lab of lab\n")
     for name in ("tcp-1-1", "udp-1-1", "http-1-1", "tcp-1-1-canary"):
-        assert f"[Data Docs](file:///home/you/gx/20260131-033000-{name}-abcd/index.html)" in page
+        assert f"Data Docs `file:///home/you/gx/20260131-033000-{name}-abcd/index.html`" in page
     assert "| **FAIL** |" in page
     assert "Lake: `/lake`" in page
 
