@@ -32,9 +32,10 @@ import ruptures
 from numpy.typing import NDArray
 from verdicts import fitted
 
+from netcadence.lake.series_key import SeriesKey
 from netcadence.trends.detection import LEAST_CHANGE, find, scale_of
 from netcadence.trends.rhythm import season
-from netcadence.trends.series import Series, SeriesKey, instants_of
+from netcadence.trends.series import Series, instants_of
 
 _SEED = 20_260_101
 _TRIALS = 200

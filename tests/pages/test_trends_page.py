@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from netcadence.lake.series_key import SeriesKey
 from netcadence.report.page.trends import trends_page
 from netcadence.trends.circumstance import Circumstances
 from netcadence.trends.history import Query
-from netcadence.trends.series import Series, SeriesKey, instants_of
+from netcadence.trends.series import Series, instants_of
 from netcadence.trends.survey import Survey
 from netcadence.trends.trend import Trend, analyse
 from tests.pages.conftest import HOSTILE

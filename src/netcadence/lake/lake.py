@@ -17,12 +17,12 @@ from netcadence.acceptance.outcome import Acceptance
 from netcadence.errors import InvalidInputError
 from netcadence.foreign import ForeignRun
 from netcadence.lake import tables
+from netcadence.lake.accepted import AcceptedLevel
 from netcadence.lake.layout import Place
 from netcadence.lake.retention import Retirement, retire
 from netcadence.lake.snapshot import names_of, take, unchanged
 from netcadence.lake.storage import Storage
 from netcadence.record import Judgement, RunFacts, RunRecord
-from netcadence.trends.accepted import AcceptedLevel
 from netcadence_worker.contract import RunID
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from netcadence.lake.compaction import Compaction
     from netcadence.lake.recollection import Recollection
-    from netcadence.lake.series import Series, SeriesKey
-    from netcadence.statistics import Statistic
-    from netcadence_worker.contract import Role
 
 _RUN_ID: Final[TypeAdapter[str]] = TypeAdapter(RunID)
 #: A run that began so long ago is over, and nobody tries again to store it.
@@ -280,28 +277,6 @@ class Lake:
         from netcadence.lake.recollection import recall  # noqa: PLC0415 - a writer need not load it
 
         return recall(self._storage, run_id)
-
-    def series_keys(self, **wanted: Unpack[Wanted]) -> tuple[SeriesKey, ...]:
-        """Return which series there are."""
-        from netcadence.lake import series  # noqa: PLC0415 - it loads pandas, a writer need not
-        from netcadence.lake.reading import Selection  # noqa: PLC0415 - likewise
-
-        return series.keys(self._storage, Selection(**wanted))
-
-    def series(
-        self,
-        key: SeriesKey,
-        statistic: Statistic,
-        *,
-        node: str = "",
-        part: Role | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Series:
-        """Return a series over time, one point a run (`netcadence.lake.series`)."""
-        from netcadence.lake import series  # noqa: PLC0415 - it loads pandas, a writer need not
-
-        return series.series(self._storage, key, statistic, node=node, part=part, since=since, until=until)
 
     def compact(
         self, *, now: datetime | None = None, older_than: timedelta = SETTLED, keep_replaced_s: float = 0

@@ -11,13 +11,13 @@ import pyarrow as pa
 from netcadence import __version__
 from netcadence.acceptance.outcome import Acceptance, CheckResult
 from netcadence.foreign import ForeignFigure, ForeignRun
+from netcadence.lake.accepted import AcceptedLevel
 from netcadence.lake.schemas import FILE_SCHEMAS
+from netcadence.lake.series_key import SeriesKey
 from netcadence.lake.tool_output import ToolOutput, unpack
 from netcadence.pair import WorkerPod
 from netcadence.record import Finding, Judgement, PairOutcome, RunFacts, RunRecord
 from netcadence.traffic_path import IPFamily, TrafficPath
-from netcadence.trends.accepted import AcceptedLevel
-from netcadence.trends.series import SeriesKey
 from netcadence_worker.contract import Role
 from netcadence_worker.histogram import NS_PER_MS, Bucket, Histogram
 from netcadence_worker.metrics import METRICS

@@ -13,13 +13,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from netcadence.lake.accepted import AcceptedLevel
+from netcadence.lake.series_key import SeriesKey
 from netcadence.report.content import figure_name
 from netcadence.report.figures import figure
 from netcadence.report.markdown import escaped
 from netcadence.traffic_path import TrafficPath
-from netcadence.trends.accepted import AcceptedLevel
 from netcadence.trends.cause import Cause
-from netcadence.trends.series import SeriesKey
 from netcadence.trends.survey import Survey
 from netcadence.trends.trend import Change, Shape, Status, Trend
 from netcadence.words import counted

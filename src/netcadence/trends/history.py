@@ -20,14 +20,15 @@ import pyarrow as pa
 
 from netcadence.blame import Part
 from netcadence.lake import Lake
+from netcadence.lake.accepted import AcceptedLevel
+from netcadence.lake.series_key import SeriesKey
 from netcadence.lake.tables import histogram_of
 from netcadence.record import UNSOUND
 from netcadence.statistics import CONSISTENCY, PERC05, PERC50, PERC95, Statistic, merged
 from netcadence.traffic_path import TrafficPath
-from netcadence.trends.accepted import AcceptedLevel
 from netcadence.trends.circumstance import Circumstances, of_row
 from netcadence.trends.rows import COLUMNS, SIDES, Codes, Rows, Runs
-from netcadence.trends.series import Series, SeriesKey, Values, instant
+from netcadence.trends.series import Series, Values, instant
 from netcadence_worker.histogram import Histogram
 from netcadence_worker.metrics import METRICS, PERCENT_OF, Direction
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from netcadence.errors import InvalidInputError
 from netcadence.lake import Lake
-from netcadence.trends.accepted import AcceptedLevel
+from netcadence.lake.accepted import AcceptedLevel
 from netcadence.trends.detection import LEAST_CHANGE
 from netcadence.trends.history import History, Query
 from netcadence.trends.trend import Status, Trend, analyse

@@ -11,15 +11,16 @@ from typing import Final
 
 import numpy as np
 
+from netcadence.lake.accepted import AcceptedLevel
+from netcadence.lake.series_key import SeriesKey
 from netcadence.trends import detection, rhythm
-from netcadence.trends.accepted import AcceptedLevel
 from netcadence.trends.cause import Cause, causes
 from netcadence.trends.circumstance import Circumstances
 from netcadence.trends.detection import LEAST_CHANGE, LEAST_RUNS, Break
 from netcadence.trends.drift import Slope, slope
 from netcadence.trends.level import Level, Size, level_of, levels, size
 from netcadence.trends.rhythm import Season
-from netcadence.trends.series import Instants, Series, SeriesKey, Values, instant
+from netcadence.trends.series import Instants, Series, Values, instant
 from netcadence.words import counted
 from netcadence_worker.metrics import Direction
 

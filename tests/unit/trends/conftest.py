@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from netcadence.lake import Lake
+from netcadence.lake.series_key import SeriesKey
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import Judgement, NodeFacts, PairOutcome, RunFacts, RunRecord, Verdict
-from netcadence.trends.series import Series, SeriesKey, instants_of
+from netcadence.trends.series import Series, instants_of
 from netcadence_worker.contract import Result, Role, Tool, ToolVersion
 
 FIRST = datetime(2026, 1, 1, 2, 0, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,6 +88,14 @@ def test_a_figure_is_the_statistic_over_the_pairs_as_judging_takes_it(dropped, f
         series = by_name(found)[name, "", ""].series
         expected = Statistic.parse(name).of(rows["value"].tolist())
         assert series.figures[series.run_ids.index("run-7")] == expected
+
+
+def test_a_lake_that_was_put_together_has_the_same_series(dropped, found, tmp_path):
+    together = Lake(shutil.copytree(dropped.url, tmp_path / "together"))
+    together.compact(now=NOW)
+    assert [each.series.figures.tolist() for each in look(together).trends] == [
+        each.series.figures.tolist() for each in found.trends
+    ]
 
 
 def test_a_window_leaves_out_what_is_before_and_after_it(dropped):

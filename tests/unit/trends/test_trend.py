@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from netcadence.errors import InvalidInputError
-from netcadence.trends.accepted import AcceptedLevel
+from netcadence.lake.accepted import AcceptedLevel
 from netcadence.trends.trend import Effect, Shape, Status, analyse
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from netcadence.lake import Lake
+from netcadence.lake.series_key import SeriesKey
 from netcadence.report.figures import NOTHING, figure, limit
 from netcadence.report.page.chart import Chart, Rule, Shape, Table, level, line
 from netcadence.report.page.keeping import keep
@@ -15,7 +16,6 @@ from netcadence.report.page.rendering import render
 from netcadence.report.page.scale import Scale
 from netcadence.report.trends import percent, series_name, trend_sentences
 from netcadence.trends import trend as trends
-from netcadence.trends.series import SeriesKey
 from netcadence.trends.survey import Survey
 from netcadence.trends.trend import RUNS_NEEDED, Change, Status, Trend, steps_of
 

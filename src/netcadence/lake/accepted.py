@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from netcadence.errors import InvalidInputError
-from netcadence.trends.series import SeriesKey
+from netcadence.lake.series_key import SeriesKey
 
 
 @dataclass(frozen=True, slots=True)
