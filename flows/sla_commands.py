@@ -75,11 +75,11 @@ def propose(
         from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
         from netcadence.promise import proposal  # noqa: PLC0415 - imports scipy and pandas
         from netcadence.report.promise import suite_as_json  # noqa: PLC0415 - likewise
+        from netcadence.trends.history import Query  # noqa: PLC0415 - likewise
 
         keeper = Lake(lake_address(lake))
-        suite = proposal.propose(
-            keeper, alarms_a_month=alarms, cluster=cluster, scenario=scenario_name, **span
-        )
+        query = Query(cluster=cluster, scenario=scenario_name, **span)
+        suite = proposal.propose(keeper, query, alarms_a_month=alarms)
     if as_json:
         print_json(suite_as_json(suite))
     elif not suite.proposals:
@@ -119,10 +119,10 @@ def backtest(
         from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
         from netcadence.promise import backtest as backtests  # noqa: PLC0415 - imports scipy and pandas
         from netcadence.report.promise import backtest_as_json, backtest_table  # noqa: PLC0415 - likewise
+        from netcadence.trends.history import Query  # noqa: PLC0415 - likewise
 
-        found = backtests.judge(
-            Lake(lake_address(lake)), sla, cluster=cluster, scenario=scenario_name, **span
-        )
+        query = Query(cluster=cluster, scenario=scenario_name, **span)
+        found = backtests.judge(Lake(lake_address(lake)), sla, query)
     if as_json:
         print_json(backtest_as_json(found))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 from rich.console import Console
@@ -41,6 +41,13 @@ Since = Annotated[
 Until = Annotated[
     str | None, typer.Option("--until", metavar="DATE", help="Only runs before; without a zone it is UTC.")
 ]
+
+
+class Span(TypedDict):
+    """From when on, and before when; None leaves it open."""
+
+    since: datetime | None
+    until: datetime | None
 
 
 @application.callback(invoke_without_command=True)
@@ -82,7 +89,7 @@ def trends(
     if invoked.invoked_subcommand:
         return
     span = span_of(days=days, since=since, until=until)
-    names = {
+    names: dict[str, Any] = {
         "cluster": cluster,
         "scenario": scenario_name,
         "metric": _metric(metric),
@@ -161,7 +168,7 @@ def lake_address(lake: str | None) -> str:
     return lake or str(Home.beside(environment.CHECKOUT).lake)
 
 
-def span_of(*, days: int | None, since: str | None, until: str | None) -> dict[str, datetime | None]:
+def span_of(*, days: int | None, since: str | None, until: str | None) -> Span:
     if days and (since or until):
         raise InvalidInputError("--days: allowed: that, or --since and --until")
     if days:

@@ -18,6 +18,7 @@ from netcadence.sla import Requirement, Sla
 from netcadence.statistics import Statistic
 from netcadence.trends.history import History, Query
 from netcadence.trends.series import Series
+from netcadence.words import counted
 
 _DAY: Final = timedelta(days=1)
 
@@ -65,10 +66,9 @@ class BackTest:
         if not self.runs:
             return "no run to look at"
         count = len(self.fired)
-        fired = "have fired once" if count == 1 else f"have fired {count} times"
-        days = "1 day" if self.days == 1 else f"{self.days} days"
-        runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
-        return f"would {fired if count else 'never have fired'} in {days} ({runs})"
+        fired = "have fired once" if count == 1 else f"have fired {counted(count, 'time')}"
+        span = f"{counted(self.days, 'day')} ({counted(self.runs, 'run')})"
+        return f"would {fired if count else 'never have fired'} in {span}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +108,12 @@ def back_test(requirement: Requirement, series: Series) -> BackTest:
     return BackTest(requirement, series, fired, worst)
 
 
-def judge(
-    lake: Lake,
-    sla: Sla,
-    *,
-    cluster: str | None = None,
-    scenario: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Judged:
-    """Hold a suite against all runs that it asks something of.
+def judge(lake: Lake, sla: Sla, query: Query) -> Judged:
+    """Hold a suite against all runs that are wanted and that it asks something of.
 
     Raises:
         LakeError: The storage did not answer.
     """
-    query = Query(cluster=cluster, scenario=scenario, since=since, until=until)
     history = History(lake, query)
     names = history.scenarios()
     asked = {name: sla.asked_of(name) for name in names}

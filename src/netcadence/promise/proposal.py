@@ -74,16 +74,8 @@ class Suite:
     left_out: tuple[str, ...] = ()
 
 
-def propose(
-    lake: Lake,
-    *,
-    alarms_a_month: float,
-    cluster: str | None = None,
-    scenario: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Suite:
-    """Suggest a threshold for each that can be asked of the lake's scenarios.
+def propose(lake: Lake, query: Query, *, alarms_a_month: float) -> Suite:
+    """Suggest a threshold for each that can be asked of the scenarios of the wanted runs.
 
     Args:
         alarms_a_month: How often each threshold may fire in 30 days as long as nothing changes.
@@ -91,7 +83,7 @@ def propose(
     Raises:
         LakeError: The storage did not answer.
     """
-    history = History(lake, Query(cluster=cluster, scenario=scenario, since=since, until=until))
+    history = History(lake, query)
     measured = history.measured()
     made: list[Proposal] = []
     withheld: list[Withheld] = []
