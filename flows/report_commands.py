@@ -70,14 +70,14 @@ def report(
 
 
 def _report_trends(keeper: Lake, scenario: str | None, cluster: str | None, days: int, path: Path) -> None:
-    from netcadence.report.page.trends import keep_trends_page  # noqa: PLC0415 - imports scipy
+    from netcadence.report.page.trends import keep_trends_page, last_asked  # noqa: PLC0415 - imports scipy
     from netcadence.trends.history import Query  # noqa: PLC0415 - likewise
     from netcadence.trends.survey import survey  # noqa: PLC0415 - likewise
 
     now = datetime.now(UTC)
     query = Query(cluster=cluster, scenario=scenario, since=now - timedelta(days=days))
     found = survey(keeper, query, made_at=now)
-    address = keep_trends_page(found, keeper, path)
+    address = keep_trends_page(found, path, asked=last_asked(keeper, found))
     console = Console()
     said = found.why_empty or f"{len(found.regressed)} of {len(found.trends)} series have regressed"
     console.print(Text(said), soft_wrap=True)

@@ -38,6 +38,8 @@ def trends(
     now = datetime.now(UTC)
     since = now - timedelta(days=days) if days else None
     query = Query(cluster=cluster, scenario=scenario, nodes=nodes, since=since)
-    found = look(lake or str(Home.beside(environment.CHECKOUT).lake), query, now, least_change)
-    report_trends(found)
+    home = Home.beside(environment.CHECKOUT)
+    address = lake or str(home.lake)
+    found = look(address, query, now, least_change)
+    report_trends(found, address, home)
     return state_of(found)

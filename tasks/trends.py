@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from netcadence.errors import NetcadenceError
+from netcadence.home import Home
 from netcadence.lake import Lake
+from netcadence.report.page.artifact import chart_as_markdown
+from netcadence.report.page.chart import Chart
+from netcadence.report.page.trends import keep_trends_page, last_asked, trend_charts
 from netcadence.report.trends import regression_sentence, trends_as_markdown
 from netcadence.trends import survey as surveys
 from netcadence.trends.history import Query
@@ -24,6 +29,7 @@ from tasks.retry import if_transient
 #: Names of the states in which the flow may end other than well.
 REGRESSED = "Regressed"
 NOTHING_TO_JUDGE = "NothingToJudge"
+_MOST_PICTURES: Final = 6
 
 
 @task(
@@ -39,13 +45,36 @@ def look(lake: str, query: Query, made_at: datetime, least_change: float) -> Sur
 
 
 @task(name="report trends", cache_policy=NO_CACHE)
-def report_trends(found: Survey) -> None:
-    """Leave what changed as an artifact: one series for all clusters, or for the one that was asked for."""
+def report_trends(found: Survey, lake: str, home: Home) -> None:
+    """Write the page of a window, and leave what changed as artifacts: in words, and as pictures.
+
+    There is one series of each for all clusters, or for the one that was asked for, and one page, of the last
+    look. What was found counts without one.
+
+    Args:
+        lake: Its address, with what it takes to reach it.
+        home: Where pages are kept.
+    """
+    which = found.query.cluster or "all"
+    page = ""
+    charts: tuple[Chart, ...] = ()
+    try:
+        asked = last_asked(Lake(lake), found)
+        charts = trend_charts(found, asked=asked, most=_MOST_PICTURES)
+        page = keep_trends_page(found, home.reports / f"{artifact_key('trends', which)}.html", asked=asked)
+    except NetcadenceError as error:
+        get_run_logger().warning("no page of the trends: %s", error)
     create_markdown_artifact(
-        trends_as_markdown(found),
-        key=artifact_key("trends", found.query.cluster or "all"),
+        trends_as_markdown(found, page=home.link(page)),
+        key=artifact_key("trends", which),
         description=f"{len(found.regressed)} regressed of {len(found.judged)} series",
     )
+    if charts:
+        create_markdown_artifact(
+            "\n".join(map(chart_as_markdown, charts)),
+            key=artifact_key("trends", which, "pictures"),
+            description=f"{len(charts)} of {len(found.trends)} series, run by run",
+        )
     for cluster in sorted({each.key.cluster for each in found.regressed}):
         own = [regression_sentence(each) for each in found.regressed if each.key.cluster == cluster]
         announce_regression(cluster, own)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.command_line import application, outcome_of
+from netcadence.home import VARIABLE
 from netcadence.lake import Lake
 from tests.unit.trends.conftest import fill, noise_of
 
@@ -76,14 +77,19 @@ def test_a_proposed_suite_is_written_and_held_against_the_history(lake, tmp_path
     assert command("sla", "backtest", tmp_path / "no.yaml", "--lake", lake.url) == 2
 
 
-def test_the_flow_ends_as_regressed_and_leaves_what_changed(prefect, lake, artifacts):
+def test_the_flow_ends_as_regressed_and_leaves_what_changed(prefect, lake, artifacts, tmp_path, monkeypatch):
     del prefect
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     from flows.trends import trends  # noqa: PLC0415 - imports Prefect
 
     state = trends(lake=lake.url, cluster="prod", return_state=True)
     assert (state.type, state.name) == ("FAILED", "Regressed")
     assert "1 regression: tcp-1:1 Throughput Perc50 on prod" in state.message
-    (artifact,) = artifacts(state)
-    assert artifact["key"] == "trends-prod"
-    assert "CNI cilium 1.18 → cilium 1.19" in artifact["data"]
+    left = {each["key"]: each["data"] for each in artifacts(state)}
+    assert left.keys() == {"trends-prod", "trends-prod-pictures"}
+    page = tmp_path / "reports" / "trends-prod.html"
+    assert f"Report: `{page.as_uri()}`" in left["trends-prod"]
+    for said in (*left.values(), page.read_text(encoding="utf-8")):
+        assert "the same day CNI cilium 1.18 → cilium 1.19" in said
+    assert left["trends-prod-pictures"].count("data:image/svg+xml") == 1
     assert trends(lake=lake.url, cluster="other", return_state=True).name == "NothingToJudge"

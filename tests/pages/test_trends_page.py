@@ -62,7 +62,7 @@ def test_what_has_regressed_stands_first_with_its_date_and_what_changed_then(pag
     assert "1 of 3 series is worse than before, and not accepted." in page
     table, _, plots = page.partition('id="plots"')
     assert table.index("tcp-1:1 Throughput Perc50") < table.index("tcp-4:1 Throughput Perc50")
-    assert "since 10 February 2026; with that run CNI calico 1 → calico 2" in table
+    assert "since 10 February 2026; the same day CNI calico 1 → calico 2" in table
     assert plots.count('<figure class="chart"') == 2
     assert "tcp-50:50 Throughput Perc50" in plots.partition('id="details"')[2]
 

@@ -17,7 +17,7 @@ from netcadence.lake.accepted import AcceptedLevel
 from netcadence.lake.series_key import SeriesKey
 from netcadence.report.content import figure_name
 from netcadence.report.figures import figure
-from netcadence.report.markdown import escaped
+from netcadence.report.markdown import address_as_markdown, escaped
 from netcadence.traffic_path import TrafficPath
 from netcadence.trends.cause import Cause
 from netcadence.trends.survey import Survey
@@ -61,15 +61,15 @@ def percent(relative: float | None) -> str:
 def change_sentence(key: SeriesKey, change: Change) -> str:
     """Say a change and what changed with it.
 
-    Such as `Throughput Perc50 -18 % (-19 % to -17 %) since 3 March 2026; with that run kernel 6.1.0-31 →
-    6.1.0-32 on 12 of 20 nodes`.
+    Such as `Throughput Perc50 -18 % (-19 % to -17 %) since 3 March 2026; the same day kernel 6.1.0-31 →
+    6.1.0-32 on 12 of 20 nodes, on 4 March (1 run later) CNI cilium 1.18 → cilium 1.19`.
     """
     name = figure_name(key.declared, key.statistic)
     if change.shape is Shape.DRIFT:
         weekly = f", {percent(change.per_week)} a week" if change.size.relative is not None else ""
         return f"{name} drifts: {_size(key, change)} from {_day(change.at)} to {_day(change.latest)}{weekly}"
     said = f"{name} {_size(key, change)} since {_day(change.at)}"
-    causes = _causes(change.causes)
+    causes = _causes(change)
     return f"{said}; {causes}" if causes else f"{said}; nothing else that is recorded changed then"
 
 
@@ -115,8 +115,12 @@ def regression_sentence(trend: Trend) -> str:
     return f"{name} {by} since {_day(trend.regression.since)}"
 
 
-def trends_as_markdown(survey: Survey) -> str:
-    """Return a survey for a page: what has changed, and why, cluster by cluster."""
+def trends_as_markdown(survey: Survey, *, page: str = "") -> str:
+    """Return a survey for a page: what has changed, and why, cluster by cluster.
+
+    Args:
+        page: Where a browser finds the page of its plots.
+    """
     if survey.why_empty:
         return f"## Trends\n\nNothing to see: {escaped(survey.why_empty)}.\n"
     parts = ["## Trends", escaped(_summary(survey, len(survey.trends)))]
@@ -135,6 +139,7 @@ def trends_as_markdown(survey: Survey) -> str:
             for each in _told(shown)
         ]
     parts += [f"Not read: `{each}`" for each in survey.left_out]
+    parts += [f"Report: {address_as_markdown(page)}"] if page else []
     return "\n\n".join([*parts, f"Lake: `{survey.lake}`"]) + "\n"
 
 
@@ -283,21 +288,23 @@ def _size(key: SeriesKey, change: Change) -> str:
     return f"{percent(size.relative)} ({percent(size.low)} to {percent(size.high)})"
 
 
-def _causes(causes: Sequence[Cause]) -> str:
+def _causes(change: Change) -> str:
     said: list[str] = []
     when = ""
-    for cause in causes[:_MOST_CAUSES]:
-        word = _when(cause)
+    for cause in change.causes[:_MOST_CAUSES]:
+        word = _when(cause, change.at)
         said.append(f"{word} {cause}" if word != when else str(cause))
         when = word
-    more = len(causes) - len(said)
+    more = len(change.causes) - len(said)
     return ", ".join(said) + (f" and {more} more" if more > 0 else "")
 
 
-def _when(cause: Cause) -> str:
+def _when(cause: Cause, changed_at: datetime) -> str:
+    """Say by its date when something was new first; where that was another run, how far off."""
+    day = "the same day" if cause.at.date() == changed_at.date() else f"on {cause.at.day} {cause.at:%B}"
     if cause.aside == 0:
-        return "with that run"
-    return f"{counted(abs(cause.aside), 'run')} {'earlier' if cause.aside < 0 else 'later'}"
+        return day
+    return f"{day} ({counted(abs(cause.aside), 'run')} {'earlier' if cause.aside < 0 else 'later'})"
 
 
 def _day(at: datetime) -> str:

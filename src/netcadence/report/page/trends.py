@@ -30,14 +30,14 @@ _FAR: Final = 3.0
 Asked = Mapping[tuple[str, str, str, str], tuple[str, float]]
 
 
-def keep_trends_page(survey: Survey, lake: Lake, path: Path) -> str:
+def keep_trends_page(survey: Survey, path: Path, *, asked: Asked) -> str:
     """Write the page of a window, with the thresholds that its runs were last judged by; return its address.
 
     Raises:
         InvalidInputError: The path is that of a folder.
-        LakeError: The lake could not be read, or the file not be written.
+        LakeError: The file could not be written.
     """
-    return keep(trends_page(survey, asked=last_asked(lake, survey)), path)
+    return keep(trends_page(survey, asked=asked), path)
 
 
 def last_asked(lake: Lake, survey: Survey) -> Asked:
@@ -68,7 +68,7 @@ def last_asked(lake: Lake, survey: Survey) -> Asked:
 
 def trends_page(survey: Survey, *, asked: Asked | None = None) -> str:
     """Return the HTML page of a survey."""
-    pressing = [each for status in _DRAWN for each in survey.trends if each.status is status]
+    pressing = _pressing(survey)
     quiet = [each for each in survey.trends if each.status not in _DRAWN]
     drawn = pressing[:_MOST_CHARTS]
     return render(
@@ -85,6 +85,18 @@ def trends_page(survey: Survey, *, asked: Asked | None = None) -> str:
         not_drawn=len(pressing) - len(drawn),
         others=_others(quiet),
     )
+
+
+def trend_charts(survey: Survey, *, asked: Asked, most: int) -> tuple[Chart, ...]:
+    """Return plots of the most pressing series, or of the first ones where none has changed."""
+    drawn = _pressing(survey) or [each for each in survey.judged if not each.key.node]
+    return tuple(_chart(each, asked) for each in drawn[:most])
+
+
+def _pressing(survey: Survey) -> list[Trend]:
+    """Return what has changed: what has regressed first, and series of all pairs before nodes'."""
+    changed = [each for each in survey.trends if each.status in _DRAWN]
+    return sorted(changed, key=lambda each: (_DRAWN.index(each.status), bool(each.key.node)))
 
 
 def _summary(survey: Survey) -> str:
