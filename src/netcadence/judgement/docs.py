@@ -7,6 +7,7 @@ with what a terminal shows of the run; below that, each expectation is rendered 
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ def write(
     judgement: Judgement,
 ) -> Path:
     """Render `results` to the page `path`, which is whole or absent at any time, and return it."""
-    html = _View().render(
+    html = _view().render(
         _document(results),
         facts=record.facts,
         verdict=judgement.verdict,
@@ -55,6 +56,12 @@ class _View(DefaultJinjaPageView):  # type: ignore[misc] # the library is untype
         ours = PackageLoader("netcadence.judgement", "templates")
         self.env.loader = ChoiceLoader([ours, self.env.loader])
         self.env.globals["title_of"] = _title
+
+
+@functools.cache
+def _view() -> _View:
+    """Return the view; its templates are compiled once for all runs of a process."""
+    return _View()
 
 
 def _title(section_name: str) -> str:

@@ -61,12 +61,14 @@ def data_checks(
     if pairs["error_reason"].notna().all():
         # Of figures that are not there, every expectation would be met.
         return tuple(checks)
-    checks.extend(_starts(facts, pairs))
+    # Where all were measured there is nothing to leave out, which each expectation would do anew.
+    measured = _MEASURED if pairs["error_reason"].notna().any() else None
+    checks.extend(_starts(facts, pairs, measured))
     for name in (name for name in METRICS if name in pairs.columns):
-        checks.extend(_sanity(name))
+        checks.extend(_sanity(name, measured))
     bounds = [each.threshold for each in requirements if each.metric.name.startswith("latency")]
     if bounds:
-        checks.append(_clocks())
+        checks.append(_clocks(measured))
         if pairs["latency_uncertainty_ms"].notna().any():
             checks.append(_certain(_UNCERTAIN_SHARE * min(bounds)))
     return tuple(checks)
@@ -112,11 +114,11 @@ def _presence(facts: RunFacts) -> Iterator[Check]:
     )
 
 
-def _starts(facts: RunFacts, pairs: pd.DataFrame) -> Iterator[Check]:
+def _starts(facts: RunFacts, pairs: pd.DataFrame, measured: Any) -> Iterator[Check]:
     column = "start_distance_ms"
     if facts.tells_starts:
         yield _no_pairs(
-            gxe.ExpectColumnValuesToNotBeNull(column=column, row_condition=_MEASURED),
+            gxe.ExpectColumnValuesToNotBeNull(column=column, row_condition=measured),
             "start_known",
             "were measured, but when they started is not known",
         )
@@ -135,10 +137,10 @@ def _starts(facts: RunFacts, pairs: pd.DataFrame) -> Iterator[Check]:
         )
 
 
-def _sanity(name: str) -> Iterator[Check]:
+def _sanity(name: str, measured: Any) -> Iterator[Check]:
     metric = METRICS[name]
     yield _no_pairs(
-        gxe.ExpectColumnValuesToNotBeNull(column=name, row_condition=_MEASURED),
+        gxe.ExpectColumnValuesToNotBeNull(column=name, row_condition=measured),
         "figure_present",
         f"have a result without {name}",
         metric=name,
@@ -151,9 +153,9 @@ def _sanity(name: str) -> Iterator[Check]:
     )
 
 
-def _clocks() -> Check:
+def _clocks(measured: Any) -> Check:
     return _no_pairs(
-        gxe.ExpectColumnValuesToBeInSet(column="clocks_agree", value_set=[True], row_condition=_MEASURED),
+        gxe.ExpectColumnValuesToBeInSet(column="clocks_agree", value_set=[True], row_condition=measured),
         "clocks_agree",
         "have clocks that disagree, so that one-way latency means nothing",
         metric="latency_avg",

@@ -75,6 +75,23 @@ def page_of(judged):
     return Path(urlsplit(judged.docs).path).read_text(encoding="utf-8")
 
 
+def test_what_the_library_reads_of_an_expectation_is_the_same_and_made_once():
+    from great_expectations.expectations import ExpectColumnValuesToBeBetween  # noqa: PLC0415 - takes seconds
+
+    class Counted(ExpectColumnValuesToBeBetween):
+        def dict(self, **options):
+            made.append(self)
+            return super().dict(**options)
+
+    made, expectation = [], Counted(column="jitter", min_value=0, max_value=5, meta={"check": 3})
+    once = expectation._get_runtime_kwargs({"result_format": "SUMMARY"})
+    assert len(made) == 1
+    as_it_was = Counted._get_runtime_kwargs.__wrapped__(expectation, {"result_format": "SUMMARY"})
+    assert len(made) > 2
+    assert once == as_it_was
+    assert (once["column"], once["max_value"]) == ("jitter", 5)
+
+
 @pytest.mark.parametrize("name", ["tcp-50:50", "udp-50:50", "http-1:1", "grpc-qps"])
 def test_a_healthy_run_passes_on_every_expectation(make_record, judge, name):
     judged = judge(make_record(name))
