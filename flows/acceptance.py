@@ -30,6 +30,7 @@ from netcadence.acceptance import profile as profiles
 from netcadence.acceptance import programme as programmes
 from netcadence.acceptance.outcome import Acceptance, CheckResult, Measured, results_of
 from netcadence.acceptance.programme import Programme
+from netcadence.crew import Crew
 from netcadence.floor import Floor
 from netcadence.home import Home
 from netcadence.kube import wire as wires
@@ -214,16 +215,18 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
     turns = [turn for wave in floor.waves for turn in wave]
     names = [each.scenario.name for each in progress.programme.measurements]
     chapters = Chapters(listener(), names, floor.front).all
+    crews = {number: Crew() for number in progress.programme.crews}
     futures: list[Future[Measured]] = []
     door = Door()
     with ThreadPoolExecutor(len(turns), thread_name_prefix="benchmark") as threads:
-        for planned, turn, chapter in zip(progress.measured, turns, chapters, strict=True):
+        each = zip(progress.measured, turns, chapters, progress.programme.crews, strict=True)
+        for planned, turn, chapter, crew in each:
             labels = {"acceptance": progress.acceptance_id} | (
                 {"canary": "true"} if planned.measurement.is_canary else {}
             )
             # Prefect, and who listens, know by its context where a thread belongs.
             here = contextvars.copy_context()
-            tenancy = Tenancy(tenure, turn, labels, door.pass_on)
+            tenancy = Tenancy(tenure, turn, crews[crew], labels, door.pass_on)
             futures.append(threads.submit(here.run, _one, planned, tenancy, where, chapter, door))
         try:
             wait(futures, return_when=FIRST_EXCEPTION)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,8 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
     assert course.facts is not None  # noqa: S101 - seen at the outset; tells the type checker
     try:
         tenancy.require()
-        with course.phase("deploy"):
+        with course.phase("deploy"), tenancy.crew.joined_by(run.run_id) as workers_of:
+            course.run = run = replace(run, workers_of=workers_of)
             owner = deploy(run, layout)
         with course.phase("ready"):
             workers = ready(run, layout, course.facts.zones)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
@@ -20,6 +18,7 @@ from tasks.announcement import ACCEPTANCE, announce
 from tasks.progress import listener
 from tasks.report import STATE_NAMES, artifact_key
 from tasks.retry import if_transient
+from tasks.step import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,8 @@ class AcceptanceReport:
     lake: str
 
 
-@task(
-    name="store acceptance",
-    cache_policy=NO_CACHE,
+@step(
+    "store acceptance",
     retries=2,
     retry_delay_seconds=5,
     retry_condition_fn=if_transient,
@@ -43,7 +41,7 @@ def store(done: Acceptance, lake: str) -> None:
     Lake(lake).keep_acceptance(done)
 
 
-@task(name="report acceptance", cache_policy=NO_CACHE)
+@step("report acceptance")
 def report(done: AcceptanceReport, home: Home) -> None:
     """Leave a table and a page as artifacts: one series of each for profile and cluster.
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence import overlay
 from netcadence.kube.access import Object
 from netcadence.kube.hosts import deploy_hosts, hosts_among, nodes_of
@@ -16,9 +13,10 @@ from netcadence.layout import Layout
 from netcadence.pair import Pair, WorkerPod
 from netcadence.words import counted
 from tasks.progress import listener
+from tasks.step import step
 
 
-@task(name="baseline", cache_policy=NO_CACHE)
+@step("baseline")
 def baseline(
     run: Run, pairs: tuple[Pair, ...], layout: Layout, owner: Object, zones: Mapping[str, str]
 ) -> tuple[tuple[Pair, ...], tuple[WorkerPod, ...]]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.change import ChangeMade
 from netcadence.kube import changing
 from netcadence.kube.access import Object
@@ -20,9 +17,10 @@ from netcadence.layout import Layout
 from netcadence.pair import Pair, WorkerPod
 from netcadence.words import counted
 from tasks.progress import listener
+from tasks.step import step
 
 
-@task(name="prepare change", cache_policy=NO_CACHE)
+@step("prepare change")
 def prepare_change(run: Run, pairs: tuple[Pair, ...], owner: Object, facts: ClusterFacts) -> Preparation:
     """Bring about what the change is to end; returns the pairs, each with what its prober tries."""
     assert run.scenario.change is not None  # noqa: S101 - seen by the caller; tells the type checker
@@ -30,7 +28,7 @@ def prepare_change(run: Run, pairs: tuple[Pair, ...], owner: Object, facts: Clus
     return changing.prepare(run, pairs, owner=owner, sites=facts.sites, on_progress=listener().count)
 
 
-@task(name="change", cache_policy=NO_CACHE)
+@step("change")
 def change(
     run: Run,
     pairs: tuple[Pair, ...],
@@ -47,7 +45,7 @@ def change(
     )
 
 
-@task(name="newborns", cache_policy=NO_CACHE)
+@step("newborns")
 def newborns(
     run: Run, pairs: tuple[Pair, ...], layout: Layout, owner: Object, facts: ClusterFacts
 ) -> tuple[tuple[Pair, ...], tuple[WorkerPod, ...]]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.kube import cleanup, leftovers
 from netcadence.kube.access import Access
 from netcadence.kube.leftovers import Cleaning
@@ -12,11 +9,11 @@ from netcadence.kube.run import Run
 from netcadence.kube.wire import Wire
 from tasks.progress import listener
 from tasks.retry import if_transient
+from tasks.step import step
 
 
-@task(
-    name="clean up",
-    cache_policy=NO_CACHE,
+@step(
+    "clean up",
     retries=2,
     retry_delay_seconds=2,
     retry_condition_fn=if_transient,
@@ -27,9 +24,8 @@ def clean_up(run: Run) -> bool:
     return cleanup.clean_up(run)
 
 
-@task(
-    name="remove leftovers",
-    cache_policy=NO_CACHE,
+@step(
+    "remove leftovers",
     retries=2,
     retry_delay_seconds=2,
     retry_condition_fn=if_transient,

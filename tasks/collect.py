@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.kube import collection
 from netcadence.kube.dispatch import Arming
 from netcadence.kube.observation import Observation
@@ -12,9 +9,10 @@ from netcadence.kube.run import Run
 from netcadence.pair import Pair
 from netcadence.words import counted
 from tasks.progress import listener
+from tasks.step import step
 
 
-@task(name="collect", cache_policy=NO_CACHE)
+@step("collect")
 def collect(run: Run, pairs: tuple[Pair, ...], arming: Arming, observation: Observation) -> None:
     """Wait for the pairs that were fired; what they reported stands in the observation."""
     listener().step(f"{run.scenario.protocol} traffic between {counted(len(pairs), 'pair')}")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.kube.access import Object
 from netcadence.kube.conduct import conduct_of
 from netcadence.kube.installation import ensure_namespace
@@ -17,11 +14,11 @@ from netcadence.traffic_path import TrafficPath
 from netcadence.words import counted
 from tasks.progress import listener
 from tasks.retry import if_transient
+from tasks.step import step
 
 
-@task(
-    name="prepare",
-    cache_policy=NO_CACHE,
+@step(
+    "prepare",
     retries=2,
     retry_delay_seconds=2,
     retry_condition_fn=if_transient,
@@ -34,7 +31,7 @@ def prepare(run: Run, manifests: Path, lease_namespace: str) -> None:
         ensure_namespace(run.access, lease_namespace, manifests)
 
 
-@task(name="deploy", cache_policy=NO_CACHE)
+@step("deploy")
 def deploy(run: Run, layout: Layout) -> Object:
     """Create the run's own object and its workers; returns the owner reference for all that follows."""
     listener().step(f"deploying {counted(layout.workers, 'worker')}")

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.kube.access import Object
 from netcadence.kube.conduct import conduct_of
 from netcadence.kube.dispatch import Arming
@@ -16,9 +13,10 @@ from netcadence.kube.run import Run
 from netcadence.pair import Pair
 from netcadence.words import counted
 from tasks.progress import listener
+from tasks.step import step
 
 
-@task(name="arm", cache_policy=NO_CACHE)
+@step("arm")
 def arm(
     run: Run,
     pairs: tuple[Pair, ...],
@@ -38,7 +36,7 @@ def arm(
     )
 
 
-@task(name="fire", cache_policy=NO_CACHE)
+@step("fire")
 def fire(
     run: Run, pairs: tuple[Pair, ...], owner: Object, arming: Arming, observation: Observation
 ) -> datetime:

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence import judgement
 from netcadence.record import Judgement, RunRecord
 from netcadence.sla import Requirement
 from tasks.progress import listener
+from tasks.step import step
 
 #: Loading it takes seconds of processor time, which on one machine must not meet the start of the traffic.
 _AFTER_START_S: Final = 1.0
@@ -30,7 +28,7 @@ def warm_up(lead_s: float) -> None:
     timer.start()
 
 
-@task(name="judge", cache_policy=NO_CACHE)
+@step("judge")
 def judge(record: RunRecord, requirements: Sequence[Requirement], home: Path) -> Judgement:
     """Return the verdict with its findings; Great Expectations' own results are kept below `home`."""
     listener().step("judging")

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.lake import Lake
 from netcadence.lake.compaction import Compaction
 from netcadence.lake.retention import Retirement
 from tasks.retry import if_transient
+from tasks.step import step
 
 
-@task(
-    name="compact",
-    cache_policy=NO_CACHE,
+@step(
+    "compact",
     retries=2,
     retry_delay_seconds=60,
     retry_condition_fn=if_transient,
@@ -26,9 +23,8 @@ def compact(lake: str, older_than_days: int, keep_replaced_s: float) -> Compacti
     return Lake(lake).compact(older_than=timedelta(days=older_than_days), keep_replaced_s=keep_replaced_s)
 
 
-@task(
-    name="retire",
-    cache_policy=NO_CACHE,
+@step(
+    "retire",
     retries=2,
     retry_delay_seconds=60,
     retry_condition_fn=if_transient,

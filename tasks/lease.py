@@ -8,13 +8,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
+from netcadence.crew import Crew
 from netcadence.floor import Turn
 from netcadence.kube.lease import IfBusy, LeaseLostError, Tenure, held
 from netcadence.kube.run import Run
 from tasks.progress import listener
+from tasks.step import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,14 @@ class Tenancy:
 
     Attributes:
         turn: When it may measure beside the others under that lease.
+        crew: With whose workers it measures.
         labels: What its run is marked with, for whoever called it.
         is_in: Called once its flow run is known to Prefect.
     """
 
     tenure: Tenure
     turn: Turn = field(default_factory=Turn.alone)
+    crew: Crew = field(default_factory=Crew)
     labels: Mapping[str, str] = field(default_factory=dict)
     is_in: Callable[[], None] = lambda: None
 
@@ -61,7 +62,7 @@ def of_caller() -> Tenancy | None:
     return _CALLERS.get()
 
 
-@task(name="lease", cache_policy=NO_CACHE)
+@step("lease")
 def hold(run: Run, namespace: str, if_busy: IfBusy, holding: ExitStack) -> Tenure:
     """Take the cluster's lease, once it is free; it is given back when `holding` is closed."""
     listener().step("taking the cluster's lease")

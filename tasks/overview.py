@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from prefect import get_client, task
+from prefect import get_client
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 
 from netcadence.lake import Lake
 from netcadence.report import overview_as_markdown
 from netcadence.tonight import judged_in, tonight
+from tasks.step import step
 
 #: The page's address in the Prefect UI ends with it: /artifacts/key/clusters-tonight.
 KEY: Final = "clusters-tonight"
@@ -21,7 +21,7 @@ TAG: Final = "netcadence"
 CLUSTER_TAG: Final = "cluster:"
 
 
-@task(name="overview", cache_policy=NO_CACHE)
+@step("overview")
 def overview(lake: str) -> None:
     """Write the page anew: what the lake has of the last night, and which cluster has nothing."""
     now = datetime.now(UTC)

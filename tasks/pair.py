@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence import pairing
 from netcadence.kube.facts import ClusterFacts, cluster_facts
 from netcadence.kube.run import Run
@@ -12,9 +9,10 @@ from netcadence.layout import Layout
 from netcadence.pair import Pair, WorkerPod
 from netcadence.words import counted
 from tasks.progress import listener
+from tasks.step import step
 
 
-@task(name="pair", cache_policy=NO_CACHE)
+@step("pair")
 def pair(run: Run, workers: tuple[WorkerPod, ...], layout: Layout) -> tuple[Pair, ...]:
     """Return the plan: every pair of every round."""
     scenario = run.scenario
@@ -38,7 +36,7 @@ def pair(run: Run, workers: tuple[WorkerPod, ...], layout: Layout) -> tuple[Pair
     )
 
 
-@task(name="facts", cache_policy=NO_CACHE)
+@step("facts")
 def facts(run: Run) -> ClusterFacts:
     """Return versions and nodes, as they are when the run begins."""
     listener().step("looking at the nodes")

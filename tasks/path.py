@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.kube.access import Object
 from netcadence.kube.facts import ClusterFacts
 from netcadence.kube.run import Run
 from netcadence.kube.ways import open_ways
 from netcadence.pair import Pair
 from tasks.progress import listener
+from tasks.step import step
 
 
-@task(name="path", cache_policy=NO_CACHE)
+@step("path")
 def path(run: Run, pairs: tuple[Pair, ...], owner: Object, facts: ClusterFacts) -> tuple[Pair, ...]:
     """Return the pairs, each with where its client connects."""
     if run.scenario.path.has_service:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.kube import permissions
 from netcadence.kube.run import Run
 from netcadence.kube.wire import CLUSTERLOADER
 from tasks.progress import listener
 from tasks.retry import if_transient
+from tasks.step import step
 
 
-@task(
-    name="permissions",
-    cache_policy=NO_CACHE,
+@step(
+    "permissions",
     retries=2,
     retry_delay_seconds=2,
     retry_condition_fn=if_transient,

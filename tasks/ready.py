@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.kube.run import Run
 from netcadence.kube.workers import wait_ready
 from netcadence.layout import Layout
 from netcadence.pair import WorkerPod
 from netcadence.words import counted
 from tasks.progress import listener
+from tasks.step import step
 
 
-@task(name="ready", cache_policy=NO_CACHE)
+@step("ready")
 def ready(run: Run, layout: Layout, zones: Mapping[str, str]) -> tuple[WorkerPod, ...]:
     """Return the workers once all of them are ready."""
     wanted = layout.workers

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from prefect import get_client, get_run_logger, task
+from prefect import get_client, get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled, Completed, Failed
@@ -25,6 +24,7 @@ from netcadence.report import as_markdown
 from netcadence.report.page import heatmap, keep_run_page
 from netcadence.report.page.artifact import heatmap_as_markdown
 from tasks.announcement import announce, kind_of
+from tasks.step import step
 
 #: Names of the states in which a run may end other than PASS: each can be told from a crash.
 STATE_NAMES = {
@@ -46,7 +46,7 @@ class Report:
     page: str = ""
 
 
-@task(name="label", cache_policy=NO_CACHE)
+@step("label")
 def label(name: str, **tags: str) -> None:
     """Name and tag the flow run for what it is; a tag is written `what:which`."""
     context = FlowRunContext.get()
@@ -57,7 +57,7 @@ def label(name: str, **tags: str) -> None:
         client.update_flow_run(context.flow_run.id, name=name, tags={*context.flow_run.tags, *added})
 
 
-@task(name="report", cache_policy=NO_CACHE)
+@step("report")
 def report(done: Report, lake: str, home: Home) -> Report:
     """Write the page of a run, and leave the verdict and where its evidence is as an artifact.
 
@@ -104,7 +104,7 @@ def report(done: Report, lake: str, home: Home) -> Report:
     return done
 
 
-@task(name="report cleaning", cache_policy=NO_CACHE)
+@step("report cleaning")
 def report_cleaning(done: Cleaning, cluster: str) -> None:
     """Leave what was removed from a cluster as an artifact: one series for each cluster."""
     words = {True: "still there", False: "removed"}
@@ -119,7 +119,7 @@ def report_cleaning(done: Cleaning, cluster: str) -> None:
     )
 
 
-@task(name="report upkeep", cache_policy=NO_CACHE)
+@step("report upkeep")
 def report_upkeep(done: Compaction, retired: Retirement) -> None:
     """Leave what became of the lake's files as an artifact."""
     rows = [

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from netcadence.lake import Lake
 from netcadence.record import Judgement, RunRecord
 from tasks.progress import listener
 from tasks.retry import if_transient
+from tasks.step import step
 
 
-@task(
-    name="store",
-    cache_policy=NO_CACHE,
+@step(
+    "store",
     retries=2,
     retry_delay_seconds=5,
     retry_condition_fn=if_transient,
@@ -24,9 +21,8 @@ def store(record: RunRecord, lake: str) -> None:
     Lake(lake).write(record)
 
 
-@task(
-    name="conclude",
-    cache_policy=NO_CACHE,
+@step(
+    "conclude",
     retries=2,
     retry_delay_seconds=5,
     retry_condition_fn=if_transient,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
@@ -25,6 +24,7 @@ from netcadence.words import counted
 from tasks.announcement import announce_regression
 from tasks.report import artifact_key
 from tasks.retry import if_transient
+from tasks.step import step
 
 #: Names of the states in which the flow may end other than well.
 REGRESSED = "Regressed"
@@ -32,9 +32,8 @@ NOTHING_TO_JUDGE = "NothingToJudge"
 _MOST_PICTURES: Final = 6
 
 
-@task(
-    name="look at the history",
-    cache_policy=NO_CACHE,
+@step(
+    "look at the history",
     retries=2,
     retry_delay_seconds=5,
     retry_condition_fn=if_transient,
@@ -44,7 +43,7 @@ def look(lake: str, query: Query, made_at: datetime, least_change: float) -> Sur
     return surveys.survey(Lake(lake), query, made_at=made_at, least_change=least_change)
 
 
-@task(name="report trends", cache_policy=NO_CACHE)
+@step("report trends")
 def report_trends(found: Survey, lake: str, home: Home) -> None:
     """Write the page of a window, and leave what changed as artifacts: in words, and as pictures.
 

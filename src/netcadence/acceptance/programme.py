@@ -13,7 +13,7 @@ from typing import Any, Final
 from netcadence import document, scenario, sla
 from netcadence.acceptance import profile as profiles
 from netcadence.acceptance.profile import Check, Profile
-from netcadence.acceptance.sequence import Wave, sittings_of, waves_of
+from netcadence.acceptance.sequence import Wave, crews_of, sittings_of, waves_of
 from netcadence.budget import OverBudgetError
 from netcadence.errors import InvalidInputError
 from netcadence.layout import MeshError, lay_out
@@ -92,6 +92,11 @@ class Programme:
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         return tuple(itertools.chain.from_iterable(self.waves))
+
+    @property
+    def crews(self) -> tuple[int, ...]:
+        """For each measurement the number of the crew of workers that it measures with."""
+        return crews_of(self.sittings)
 
     @property
     def traffic_s(self) -> int:

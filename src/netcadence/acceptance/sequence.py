@@ -3,16 +3,20 @@
 What loads the network measures alone, and so do probers beyond some pairs: they would wait for each other's
 processors. Setting up does not have to be done for each of them anew: the workers of one wait, without doing
 anything, while another one's measure. No more of them are there at a time than the largest measurement has
-anyway, so that a cluster that can take that one can take all of it.
+anyway, so that a cluster that can take that one can take all of it. And workers that are alike are there
+once, for all measurements of a sitting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from netcadence.change import Change
+from netcadence.layout import MeshWish
 from netcadence.schedule import Shape
+from netcadence.traffic_path import TrafficPath
 
 if TYPE_CHECKING:
     from netcadence.acceptance.programme import Measurement
@@ -65,6 +69,40 @@ def sittings_of(waves: Sequence[Wave]) -> tuple[tuple[Wave, ...], ...]:
         else:
             sittings[number] = tuple(sorted((*sittings[number], wave), key=_is_impatient, reverse=True))
     return tuple(sittings)
+
+
+def crews_of(sittings: Sequence[Sequence[Wave]]) -> tuple[int, ...]:
+    """Return for each measurement, in their order, the number of the crew of workers that it measures with.
+
+    Those of one sitting that would be given workers that are alike, and do not measure side by side, share
+    theirs. Those with policies do not: what one of them leaves in force would be part of what the next sees.
+    """
+    numbers: list[int] = []
+    for sitting in sittings:
+        crews: list[tuple[object, int]] = []
+        for wave in sitting:
+            busy: set[int] = set()
+            for each in wave:
+                wanted = _workers_wanted(each)
+                found = (number for alike, number in crews if alike == wanted and number not in busy)
+                number = next(found, None) if wanted else None
+                if number is None:
+                    number = max(numbers, default=-1) + 1
+                    crews.append((wanted, number))
+                busy.add(number)
+                numbers.append(number)
+    return tuple(numbers)
+
+
+def _workers_wanted(measurement: Measurement) -> object:
+    """Return what says which workers a measurement gets; None where they have to be its own."""
+    scenario, wish = measurement.scenario, measurement.scenario.wish
+    of_policies = scenario.change is not None and scenario.change.of_policies
+    if isinstance(wish, MeshWish) or _is_exclusive(measurement) or scenario.baseline or of_policies:
+        return None
+    apart = wish.apart or wish.path.has_service
+    alike = replace(wish, name="", path=TrafficPath.POD_IP, apart=apart)
+    return alike, scenario.tool, scenario.worker
 
 
 def _sit_together(waves: Sequence[Wave]) -> bool:

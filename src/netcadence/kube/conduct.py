@@ -67,7 +67,7 @@ class _Netcadence:
 
     def deploy(self, run: Run, template: WorkerTemplate, layout: Layout) -> Object:
         owner = dispatch.create_run(run)
-        for number, group in enumerate(layout.groups):
+        for number, group in enumerate(layout.groups if run.has_own_workers else ()):
             workers.deploy(
                 run,
                 replicas=group.workers,

@@ -121,7 +121,7 @@ class Observation:
                 self._run.access,
                 resource,
                 self._run.namespace,
-                selector=self._run.selector,
+                selector=self._run.workers_selector if resource is POD else self._run.selector,
                 stopped=self._stopping.is_set,
             ):
                 self._queue.put((resource, notice))

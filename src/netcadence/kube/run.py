@@ -16,18 +16,37 @@ _LONGEST_SLUG = 24
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of one scenario in one namespace of one cluster."""
+    """One execution of one scenario in one namespace of one cluster.
+
+    Attributes:
+        workers_of: The run whose workers it measures with; its own where it is empty.
+    """
 
     access: Access
     namespace: str
     run_id: str
     scenario: Scenario
     wire: Wire = NETCADENCE
+    workers_of: str = ""
 
     @property
     def selector(self) -> str:
         """Label selector of everything that the run makes."""
         return f"{RUN_LABEL}={self.run_id}"
+
+    @property
+    def has_own_workers(self) -> bool:
+        return self.workers_of in ("", self.run_id)
+
+    @property
+    def workers_label(self) -> dict[str, str]:
+        """What the workers' pods are labelled with that it measures with."""
+        return {RUN_LABEL: self.workers_of or self.run_id}
+
+    @property
+    def workers_selector(self) -> str:
+        """Label selector of these pods, and of what makes them."""
+        return f"{RUN_LABEL}={self.workers_of or self.run_id}"
 
     @property
     def workers_name(self) -> str:

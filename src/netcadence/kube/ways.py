@@ -94,7 +94,7 @@ def service_of(run: Run, kind: ServiceKind, pod: WorkerPod, pairs: Sequence[Pair
     return Service(
         name=f"s{pod.group}-{run.run_id}",  # a Service's name begins with a letter
         kind=kind,
-        selector={RUN_LABEL: run.run_id, GROUP_LABEL: pod.group},
+        selector=run.workers_label | {GROUP_LABEL: pod.group},
         ports=tuple(sorted({pair.port for pair in pairs if pair.server == pod})),
         transport="UDP" if run.scenario.protocol is Protocol.UDP else "TCP",
         family=run.scenario.ip_family,

@@ -325,14 +325,16 @@ def _pods_of(run: Run, pods: Mapping[str, Object], replicas: int, deadline: floa
     while time.monotonic() < deadline:
         until = deadline if len(pods) >= replicas else min(deadline, time.monotonic() + _LOOK_S)
         known = list(pods.values())
-        yield from follow(run.access, POD, run.namespace, selector=run.selector, known=known, deadline=until)
+        yield from follow(
+            run.access, POD, run.namespace, selector=run.workers_selector, known=known, deadline=until
+        )
         if len(pods) < replicas:
             _require_admitted(run)
 
 
 def _require_admitted(run: Run) -> None:
     """Raise the API server's own words if it refuses the pods: by Pod Security, a quota or a webhook."""
-    for deployment in run.access.list(DEPLOYMENT, run.namespace, selector=run.selector)[0]:
+    for deployment in run.access.list(DEPLOYMENT, run.namespace, selector=run.workers_selector)[0]:
         for condition in deployment.get("status", {}).get("conditions", ()):
             if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
                 raise WorkersFailedError(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
 from netcadence.kube import dispatch, leftovers
 from netcadence.kube.cleanup import clean_up
 from netcadence.kube.collection import collect, conclude
+from netcadence.kube.conduct import conduct_of
+from netcadence.kube.facts import cluster_facts
 from netcadence.kube.observation import Observation
-from netcadence.kube.resource import REQUEST
+from netcadence.kube.resource import POD, REQUEST
+from netcadence.kube.workers import WorkerTemplate, wait_ready
+from netcadence.layout import lay_out
 from netcadence.pairing import plan
 from netcadence_worker.contract import Reason, RequestStatus
 
@@ -54,6 +59,29 @@ def fired(arming):
         return run, pairs, observation, outcomes
 
     return fired
+
+
+def test_a_run_measures_with_another_runs_workers_leaves_them_there_and_hears_of_their_loss(
+    ready, new_run, access
+):
+    first, _, workers = ready()
+    second = replace(new_run(), workers_of=first.run_id)
+    layout = lay_out(second.scenario.wish, cluster_facts(access).sites)
+    owner = conduct_of(second).deploy(second, WorkerTemplate(), layout)
+    assert [worker.uid for worker in wait_ready(second, replicas=2, timeout_s=10)] == [
+        worker.uid for worker in workers
+    ]
+    (pair,) = plan(workers, pairs=1, base_port=second.scenario.port)
+    dispatch.set_reference(second, pair.client)
+    with Observation(second, workers) as observation:
+        assert dispatch.arm(second, [pair], owner=owner, observation=observation).armed == {0}
+        assert clean_up(second)
+        assert len(access.list(POD, second.namespace, selector=first.selector)[0]) == 2
+        assert not observation.lost
+        clean_up(first)
+        deadline = time.monotonic() + 10
+        while not observation.lost_side(pair):
+            assert observation.advance(deadline)
 
 
 def error_of(observation, pairs):

@@ -216,6 +216,47 @@ def test_where_nothing_is_large_nothing_is_set_up_together(write_profile):
     assert all(len(sitting) == 1 for sitting in sittings)
 
 
+def crews(programme):
+    found = {}
+    for each, crew in zip(programme.measurements, programme.crews, strict=True):
+        found.setdefault(crew, []).append(each.scenario.name)
+    return list(found.values())
+
+
+def test_measurements_of_a_sitting_that_want_the_same_workers_share_them():
+    assert crews(programmes.load(profiles.DEFAULT)) == [
+        ["tcp-1:1", "udp-1:1", "tcp-1:1-canary"],
+        # Were they to share those of iperf, a worker without fortio would cost them, too.
+        ["http-qps", "grpc-qps"],
+        ["policy-new-pod"],
+        [
+            "service-cluster-ip-tcp",
+            "service-cluster-ip-http",
+            "service-node-port-tcp",
+            "service-node-port-http",
+        ],
+        ["load-balancer"],
+        ["policy-deny"],
+        ["policy-allow"],
+        ["tcp-50:50"],
+    ]
+
+
+def test_nobody_shares_workers_across_sittings(write_profile):
+    assert all(len(crew) == 1 for crew in crews(programmes.load(write_profile(), canary=False)))
+
+
+def test_measurements_side_by_side_have_workers_of_their_own(write_profile):
+    checks = ["name: lab\nchecks:"]
+    for port in ("5001", "5002"):
+        probe = f"{{name: 'p{port}', title: P, level: required, scenario: load-balancer"
+        checks.append(f"  - {probe}, with: {{duration_s: {port[-1]}0}}}}")
+    checks.append("  - {name: many, title: M, level: required, scenario: 'tcp-50:50'}")
+    found = programmes.load(write_profile("\n".join(checks)), canary=False)
+    assert any(len(wave) == 2 for wave in found.waves)
+    assert all(len(crew) == 1 for crew in crews(found))
+
+
 def test_the_shipped_profile_holds_the_checks_of_the_guide():
     found = programmes.load(profiles.DEFAULT)
     levels = {check.name: check.level for check in found.profile.checks}
