@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from prefect import flow
 
 from flows.environment import CHECKOUT
 from netcadence.home import Home
 from netcadence.lake.compaction import Compaction
 from netcadence.lake.retention import Retirement, parse
+from netcadence.lake.upkeep import Upkeep
 from tasks.lake import compact, retire
 from tasks.report import report_upkeep
 
+#: A first one of years in a bucket takes long; one that is cut short goes on with the next.
+TIMEOUT_S = 4 * 3600
 
-@flow(name="upkeep", flow_run_name="upkeep of the lake", validate_parameters=False)
-def upkeep(
-    *, lake: str | None = None, keep: Sequence[str] = (), older_than_days: int = 2, keep_replaced_s: int = 0
-) -> tuple[Compaction, Retirement]:
+
+@flow(name="upkeep", flow_run_name="upkeep of the lake", timeout_seconds=TIMEOUT_S)
+def upkeep(order: Upkeep = Upkeep()) -> tuple[Compaction, Retirement]:  # noqa: B008 - frozen
     """Keep the lake readable; two of these at once, or one beside runs and readers, do no harm.
 
     Args:
-        lake: Address of the lake; by default the one in the checkout's home.
-        keep: How long tables are kept, such as `raw=90d`; those that are not named are kept for ever.
-        older_than_days: Only runs that began so many days ago are put together; 2 or more.
-        keep_replaced_s: How long a file stays beside the one that replaces it.
+        order: Which files are put together, and which are kept for how long.
     """
-    address, rules = lake or str(Home.beside(CHECKOUT).lake), parse(keep)
-    retired = retire(address, rules)
-    compacted = compact(address, max(2, older_than_days), keep_replaced_s)
+    address = order.lake or str(Home.beside(CHECKOUT).lake)
+    retired = retire(address, parse(order.keep))
+    compacted = compact(address, order.older_than_days, order.keep_replaced_s)
     report_upkeep(compacted, retired)
     return compacted, retired

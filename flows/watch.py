@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Completed, Failed
 
 from flows.acceptance import acceptance
 from flows.benchmark import benchmark
@@ -27,14 +26,12 @@ from netcadence.errors import TransientError
 from netcadence.home import Home
 from netcadence.order import Order
 from netcadence.record import GRAVITY, Verdict
+from tasks import ending
 from tasks.acceptance import AcceptanceReport
 from tasks.credentials import kubeconfig_of
 from tasks.overview import overview
 from tasks.progress_artifact import shown
-from tasks.report import STATE_NAMES, Report
-
-#: The name of a state in which a run ended without a verdict.
-WITHOUT_VERDICT: Final = "WithoutVerdict"
+from tasks.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,10 @@ class Watched:
             return cls(name, found.judgement.verdict, str(state.message))
         if isinstance(found, AcceptanceReport):
             return cls(name, found.acceptance.verdict, str(state.message))
-        return cls(name, None, f"{name}: {found or state.message}")
+        why = (
+            "stopped, for timeout_min was over" if isinstance(found, TimeoutError) else found or state.message
+        )
+        return cls(name, None, f"ERROR: {name}: {why}")
 
 
 @flow(name="watch", flow_run_name="{order}")
@@ -92,12 +92,12 @@ def _all(order: Order, where: dict[str, Any], *, deadline: float) -> Iterator[Wa
             if not tries_left or not isinstance(state.result(raise_on_failure=False), TransientError):
                 break
             time.sleep(min(order.pause_s, _left(deadline)))
-        yield Watched.of(name, state)
+        yield Watched.of(Path(name).stem, state)
     if order.acceptance:
         state = acceptance.with_options(timeout_seconds=_left(deadline))(
             Path(order.acceptance), return_state=True, **where
         )
-        yield Watched.of(order.acceptance, state)
+        yield Watched.of(Path(order.acceptance).stem, state)
 
 
 def _left(deadline: float) -> float:
@@ -110,8 +110,5 @@ def state_of(watched: tuple[Watched, ...]) -> State[Any]:
     verdict = min((each.verdict for each in watched), key=(None, *GRAVITY).index)
     message = "; ".join(each.message for each in watched if each.verdict is not Verdict.PASS)
     if verdict is Verdict.PASS:
-        return Completed(message=f"PASS: {', '.join(each.name for each in watched)}", data=watched)
-    if verdict is Verdict.NOT_APPLICABLE:
-        return Cancelled(name=STATE_NAMES[verdict], message=message, data=watched)
-    name = STATE_NAMES[verdict] if verdict else WITHOUT_VERDICT
-    return Failed(name=name, message=message, data=watched)
+        message = f"PASS: {', '.join(each.name for each in watched)}"
+    return ending.state_of(verdict, message, watched)

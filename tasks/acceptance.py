@@ -7,16 +7,16 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from netcadence.acceptance.outcome import Acceptance
 from netcadence.home import Home
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 from netcadence.report import acceptance_as_markdown, acceptance_rows, summary
+from tasks import ending
 from tasks.announcement import ACCEPTANCE, announce
 from tasks.progress import listener
-from tasks.report import STATE_NAMES, artifact_key
+from tasks.report import artifact_key
 from tasks.retry import if_transient
 from tasks.step import step
 
@@ -71,10 +71,7 @@ def report(done: AcceptanceReport, home: Home) -> None:
 
 def state_of(done: AcceptanceReport) -> State[Any]:
     """Return the state in which an acceptance with this verdict ends."""
-    verdict = done.acceptance.verdict
-    if verdict is Verdict.PASS:
-        return Completed(message=message_of(done), data=done)
-    return Failed(name=STATE_NAMES[verdict], message=message_of(done), data=done)
+    return ending.state_of(done.acceptance.verdict, message_of(done), done)
 
 
 def message_of(done: AcceptanceReport) -> str:

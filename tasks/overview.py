@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 
 from netcadence.lake import Lake
-from netcadence.report import overview_as_markdown
+from netcadence.report import overview_as_markdown, overview_in_words
 from netcadence.tonight import judged_in, tonight
 from tasks.step import step
 
@@ -26,11 +26,10 @@ def overview(lake: str) -> None:
     """Write the page anew: what the lake has of the last night, and which cluster has nothing."""
     now = datetime.now(UTC)
     nights = tonight(judged_in(Lake(lake), now=now), expected=_deployed(), now=now)
-    green = sum(each.is_green for each in nights)
     create_markdown_artifact(
         overview_as_markdown(nights, now=now),
         key=KEY,
-        description=f"{green} of {len(nights)} clusters green",
+        description=overview_in_words(nights),
     )
 
 

@@ -10,7 +10,6 @@ from prefect import get_client, get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.states import Cancelled, Completed, Failed
 
 from netcadence.errors import NetcadenceError
 from netcadence.home import Home
@@ -23,16 +22,9 @@ from netcadence.record import Finding, Judgement, RunRecord, Verdict
 from netcadence.report import as_markdown
 from netcadence.report.page import heatmap, keep_run_page
 from netcadence.report.page.artifact import heatmap_as_markdown
+from tasks import ending
 from tasks.announcement import announce, kind_of
 from tasks.step import step
-
-#: Names of the states in which a run may end other than PASS: each can be told from a crash.
-STATE_NAMES = {
-    Verdict.FAIL: "SLABreached",
-    Verdict.INCONCLUSIVE: "Inconclusive",
-    Verdict.INVALID: "InvalidMeasurement",
-    Verdict.NOT_APPLICABLE: "NotApplicable",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +131,7 @@ def report_upkeep(done: Compaction, retired: Retirement) -> None:
 
 def state_of(done: Report) -> State[Any]:
     """Return the state in which a benchmark with this verdict ends."""
-    verdict, message = done.judgement.verdict, message_of(done)
-    if verdict is Verdict.PASS:
-        return Completed(message=message, data=done)
-    if verdict is Verdict.NOT_APPLICABLE:
-        # Neither green nor red on Prefect's pages.
-        return Cancelled(name=STATE_NAMES[verdict], message=message, data=done)
-    return Failed(name=STATE_NAMES[verdict], message=message, data=done)
+    return ending.state_of(done.judgement.verdict, message_of(done), done)
 
 
 def message_of(done: Report) -> str:

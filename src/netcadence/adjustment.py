@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import enum
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from netcadence import document
 from netcadence.amount import Amount
@@ -14,28 +15,56 @@ from netcadence.pairing import Placement
 from netcadence.scenario import Scenario
 from netcadence.traffic_path import Baseline, IPFamily, TrafficPath
 
+#: What a form has in a field that nobody has filled in.
+_EMPTY: Final = BeforeValidator(lambda value: None if value == "" else value)
+
+
+def _text(description: str) -> Any:
+    """Return a field that a form shows as text, empty at first."""
+    return _field(description, {"type": "string"})
+
+
+def _choice(allowed: type[enum.StrEnum], description: str) -> Any:
+    """Return a field that a form shows as a choice, nothing being one of them."""
+    return _field(description, {"type": "string", "enum": ["", *map(str, allowed)]})
+
+
+def _field(description: str, shown: dict[str, Any]) -> Any:
+    def show(schema: dict[str, Any]) -> None:
+        schema.pop("anyOf", None)
+        schema.update(shown, default="")
+
+    return Field(default=None, description=description, json_schema_extra=show)
+
 
 class Adjustment(BaseModel):
-    """Changes of a scenario; what is empty leaves it as it is.
-
-    Attributes:
-        client_node: Node of all clients; needs `server_node` beside it.
-        server_node: Node of all servers.
-        node_selector: Labels that all nodes must have, beside those that the scenario asks for.
-    """
+    """Changes of a scenario; what is empty leaves it as it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    client_node: str | None = None
-    server_node: str | None = None
-    node_selector: dict[str, str] = {}
-    placement: Placement | None = None
-    path: TrafficPath | None = None
-    ip_family: IPFamily | None = None
-    baseline: Baseline | None = None
-    max_pair_bits_per_s: Amount | None = None
-    max_total_bits_per_s: Amount | None = None
-    max_total_bytes: Amount | None = None
+    client_node: Annotated[str | None, _EMPTY] = _text("Node of all clients; needs a server node beside it.")
+    server_node: Annotated[str | None, _EMPTY] = _text("Node of all servers; needs a client node beside it.")
+    node_selector: dict[str, str] = Field(
+        default={},
+        description='Labels that all nodes must have besides those asked for anyway, as {"pool": "bench"}.',
+    )
+    placement: Annotated[Placement | None, _EMPTY] = _choice(
+        Placement, "On which nodes a pair's two sides are."
+    )
+    path: Annotated[TrafficPath | None, _EMPTY] = _choice(TrafficPath, "Where clients connect.")
+    ip_family: Annotated[IPFamily | None, _EMPTY] = _choice(IPFamily, "Over which addresses.")
+    baseline: Annotated[Baseline | None, _EMPTY] = _choice(
+        Baseline, "What is measured beside, in the same run, to tell what the pod network costs."
+    )
+    max_pair_bits_per_s: Annotated[Amount | None, _EMPTY] = _text(
+        "What a pair may send at most, such as 1G; what could send more is refused, as is the rest below."
+    )
+    max_total_bits_per_s: Annotated[Amount | None, _EMPTY] = _text(
+        "What all pairs may send at most, such as 10G."
+    )
+    max_total_bytes: Annotated[Amount | None, _EMPTY] = _text(
+        "What a run may send at most in all, such as 100G."
+    )
 
     def of(self, scenario: Scenario) -> Scenario:
         """Return the scenario as it is asked for; one that nothing is changed in is returned itself.

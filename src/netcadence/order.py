@@ -20,6 +20,7 @@ from pydantic import (
 
 from netcadence import scenario
 from netcadence.adjustment import Adjustment
+from netcadence.kube import wire as wires
 from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
 
@@ -34,9 +35,21 @@ def _shipped(name: str) -> str:
     return name
 
 
+def _wire(name: str) -> str:
+    if name not in wires.NAMES:
+        raise ValueError(f"wire {name!r} is not known; allowed: {', '.join(wires.NAMES)}")
+    return name
+
+
 #: A shipped scenario's name, which a form lets one choose.
 ScenarioName = Annotated[
     str, AfterValidator(_shipped), WithJsonSchema({"type": "string", "enum": list(_SHIPPED)})
+]
+#: A custom resource and those who speak by it, likewise.
+WireName = Annotated[
+    str,
+    AfterValidator(_wire),
+    WithJsonSchema({"type": "string", "enum": list(wires.NAMES)}),
 ]
 
 
@@ -67,7 +80,11 @@ class Where(BaseModel):
         default=DEFAULT_NAMESPACE,
         description="Where the lease is by which runs on one cluster find each other.",
     )
-    if_busy: IfBusy = Field(default=IfBusy.WAIT, description="What to do while another run has the cluster.")
+
+    @property
+    def name(self) -> str:
+        """What the cluster is called in a flow run's name."""
+        return self.cluster or self.context or "the current cluster"
 
     @model_validator(mode="after")
     def _one_kind_of_credentials(self) -> Self:
@@ -79,9 +96,18 @@ class Where(BaseModel):
         return self
 
 
+class Sweep(Where):
+    """A cluster from which what killed runs have left is to be removed."""
+
+    wire: WireName = Field(
+        default=wires.NETCADENCE.name, description="Whose custom resource those runs used."
+    )
+
+
 class Order(Where):
     """What is to be done on one cluster: scenarios one after another, an acceptance, or both."""
 
+    if_busy: IfBusy = Field(default=IfBusy.WAIT, description="What to do while another run has the cluster.")
     scenarios: tuple[ScenarioName, ...] = Field(
         default=(), description="Shipped scenarios, in the order in which they are measured."
     )
@@ -95,13 +121,17 @@ class Order(Where):
         default="", description="Path of the thresholds for scenarios; by default expectations/default.yaml."
     )
     adjustment: Adjustment = Field(
-        default=Adjustment(), description="Other nodes than the scenarios', or tighter limits."
+        default=Adjustment(), description="What is otherwise than in the scenarios; what is empty is not."
     )
     lake: str = Field(
         default="", description="Address of the lake: a folder, s3://… or gs://…; by default the checkout's."
     )
-    timeout_min: int = Field(
-        default=120, ge=1, le=7 * 24 * 60, description="Minutes after which what is under way is stopped."
+    timeout_min: float = Field(
+        default=120,
+        gt=0,
+        le=7 * 24 * 60,
+        description="Minutes after which what is under way is stopped; what was measured until then is kept, "
+        "and the cluster is cleaned.",
     )
     tries: int = Field(
         default=2,
@@ -117,7 +147,7 @@ class Order(Where):
         work = [*self.scenarios, *(path.stem for path in self.files)]
         if self.acceptance:
             work.append(f"acceptance {Path(self.acceptance).stem}")
-        return f"{', '.join(work)} on {self.cluster or self.context or 'the current cluster'}"
+        return f"{', '.join(work)} on {self.name}"
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:

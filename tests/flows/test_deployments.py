@@ -11,7 +11,11 @@ import yaml
 
 from flows import environment
 from flows.command_line import application, outcome_of
-from netcadence.order import Order, Where
+from netcadence.kube.resource import DEPLOYMENT, REQUEST, RUN
+from netcadence.lake import Lake
+from netcadence.lake.upkeep import Upkeep
+from netcadence.order import Order, Sweep, Where
+from netcadence.trends.look import Look
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +93,7 @@ def test_every_deployment_has_a_schedule_a_limit_and_the_tags_of_its_cluster(reg
     found = {name: ask(f"deployments/name/{name}") for name in registered}
     assert set(found) == {
         "watch/hourly-lab", "watch/nightly-lab", "watch/weekly-lab", "trends/trends-lab",
-        "housekeeping/housekeeping-lab",
+        "housekeeping/housekeeping-lab", "upkeep/upkeep-lab",
     }  # fmt: skip
     for deployment in found.values():
         (schedule,) = deployment["schedules"]
@@ -102,14 +106,22 @@ def test_every_deployment_has_a_schedule_a_limit_and_the_tags_of_its_cluster(reg
     assert set(strategies.values()) == {"ENQUEUE"}
 
 
-def test_the_orders_of_deployments_are_acceptable_and_their_form_offers_scenarios(registered, ask, cluster):
+def test_the_orders_of_deployments_are_acceptable_and_their_forms_describe_and_offer(
+    registered, ask, cluster
+):
+    orders = {"watch": Order, "housekeeping": Sweep, "upkeep": Upkeep, "trends": Look}
     for name in registered:
-        if name.startswith("watch/"):
-            deployment = ask(f"deployments/name/{name}")
-            order = Order.model_validate(deployment["parameters"]["order"])
-            assert (order.cluster, order.kubeconfig) == ("lab", str(cluster.kubeconfig))
-            form = deployment["parameter_openapi_schema"]["definitions"]["Order"]["properties"]
-            assert "tcp-mesh" in form["scenarios"]["items"]["enum"]
+        deployment, flow = ask(f"deployments/name/{name}"), name.partition("/")[0]
+        order = orders[flow].model_validate(deployment["parameters"]["order"])
+        assert getattr(order, "cluster", "lab") == "lab"
+        assert getattr(order, "kubeconfig", str(cluster.kubeconfig)) == str(cluster.kubeconfig)
+        forms = deployment["parameter_openapi_schema"]["definitions"]
+        fields = [field for form in forms.values() for field in form.get("properties", {}).values()]
+        assert all(field.get("description") for field in fields)
+        assert not [field for field in fields if "anyOf" in field]  # which a form shows as types to choose of
+    watch = ask("deployments/name/watch/hourly-lab")["parameter_openapi_schema"]["definitions"]
+    assert "tcp-mesh" in watch["Order"]["properties"]["scenarios"]["items"]["enum"]
+    assert watch["Adjustment"]["properties"]["path"]["enum"][:2] == ["", "pod-ip"]
 
 
 def test_the_server_schedules_the_next_runs_by_itself(registered, ask, until):
@@ -162,6 +174,48 @@ def test_a_regression_is_posted_to_the_webhook(alerts, told, until):
 
     (body,) = until(regression)
     assert body["text"] == "1 regression on lab: throughput -18 % since 3 March"
+
+
+@pytest.fixture(scope="module")
+def late(alerts, cluster, write_scenario, tmp_path_factory):
+    """The end of an order that takes too long, in a flow run with a deployment's tags; and its lake."""
+    del alerts
+    from prefect import get_client  # noqa: PLC0415 - imports Prefect
+    from prefect.flow_engine import run_flow  # noqa: PLC0415 - likewise
+
+    from flows.watch import watch  # noqa: PLC0415 - likewise
+
+    order = Order(
+        cluster="lab",
+        kubeconfig=str(cluster.kubeconfig),
+        files=(write_scenario("tcp-endless", duration_s=60),),
+        lake=str(tmp_path_factory.mktemp("late")),
+        timeout_min=0.1,
+    )
+    with get_client(sync_client=True) as client:
+        scheduled = client.create_flow_run(
+            watch, parameters={"order": order}, tags=["netcadence", "cluster:lab"]
+        )
+    state = run_flow(watch, scheduled, {"order": order}, return_type="state")
+    return state, Lake(order.lake)
+
+
+def test_what_takes_too_long_is_stopped_the_cluster_cleaned_and_what_was_measured_kept(late, access):
+    state, lake = late
+    assert state.name == "WithoutVerdict"
+    assert state.message == "ERROR: tcp-endless: stopped, for timeout_min was over"
+    for resource in (RUN, REQUEST, DEPLOYMENT):
+        assert access.list(resource, "netcadence")[0] == []
+    assert list(lake.runs()["verdict"]) == ["INVALID"]
+
+
+def test_what_ends_without_a_verdict_is_posted_to_the_webhook(late, told, until):
+    def no_verdict():
+        return [body for _, body in told[1] if body["about"] == "no verdict"]
+
+    (body,) = until(no_verdict)
+    assert (body["cluster"], body["state"]) == ("lab", "WithoutVerdict")
+    assert late[0].message in body["text"]
 
 
 def test_silence_is_posted_to_the_webhook_for_the_cluster_that_is_silent_and_no_other(watched, told, until):

@@ -23,6 +23,7 @@ from netcadence.kube.resource import DEPLOYMENT, LEASE, POD, REQUEST, RUN
 from netcadence.kube.run import Run
 from netcadence.kube.wire import HOST_NAMESPACE, NETCADENCE
 from netcadence.lake import Lake
+from netcadence.order import Sweep
 from netcadence.record import Verdict
 from netcadence.scenario import shipped
 
@@ -198,7 +199,7 @@ def test_the_next_run_takes_over_from_a_killed_one(killed_run, measure, write_sc
 def test_housekeeping_leaves_a_table_of_what_it_removed(killed_run, cluster, artifacts):
     from flows.housekeeping import housekeeping  # noqa: PLC0415 - imports Prefect
 
-    state = housekeeping(kubeconfig=cluster.kubeconfig, cluster="lab", return_state=True)
+    state = housekeeping(Sweep(kubeconfig=str(cluster.kubeconfig), cluster="lab"), return_state=True)
     done = state.result()
     assert {each.run_id for each in done.found} == {killed_run}
     assert done.lease_of == killed_run

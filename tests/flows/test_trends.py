@@ -10,6 +10,7 @@ import pytest
 from flows.command_line import application, outcome_of
 from netcadence.home import VARIABLE
 from netcadence.lake import Lake
+from netcadence.trends.look import Look
 from tests.unit.trends.conftest import fill, noise_of
 
 
@@ -82,7 +83,7 @@ def test_the_flow_ends_as_regressed_and_leaves_what_changed(prefect, lake, artif
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     from flows.trends import trends  # noqa: PLC0415 - imports Prefect
 
-    state = trends(lake=lake.url, cluster="prod", return_state=True)
+    state = trends(Look(lake=lake.url, cluster="prod"), return_state=True)
     assert (state.type, state.name) == ("FAILED", "Regressed")
     assert "1 regression: tcp-1:1 Throughput Perc50 on prod" in state.message
     left = {each["key"]: each["data"] for each in artifacts(state)}
@@ -92,4 +93,4 @@ def test_the_flow_ends_as_regressed_and_leaves_what_changed(prefect, lake, artif
     for said in (*left.values(), page.read_text(encoding="utf-8")):
         assert "the same day CNI cilium 1.18 → cilium 1.19" in said
     assert left["trends-prod-pictures"].count("data:image/svg+xml") == 1
-    assert trends(lake=lake.url, cluster="other", return_state=True).name == "NothingToJudge"
+    assert trends(Look(lake=lake.url, cluster="other"), return_state=True).name == "NothingToJudge"

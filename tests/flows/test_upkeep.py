@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from netcadence.foreign import ForeignFigure, ForeignRun
 from netcadence.lake import Lake
+from netcadence.lake.upkeep import Upkeep
 
 
 def test_two_upkeeps_of_one_lake_leave_it_whole_and_say_what_they_did(tmp_path, artifacts):
@@ -28,7 +29,7 @@ def test_two_upkeeps_of_one_lake_leave_it_whole_and_say_what_they_did(tmp_path, 
         lake.keep_foreign(test)
     with ThreadPoolExecutor(1) as beside:
         other = beside.submit(lake.compact)
-        state = upkeep(lake=str(tmp_path), keep=["raw=90d"], return_state=True)
+        state = upkeep(Upkeep(lake=str(tmp_path), keep=("raw=90d",)), return_state=True)
         other.result()
     compacted, retired = state.result()
     assert retired.paths == ()

@@ -86,6 +86,7 @@ CLUSTERLOADER: Final = Wire(
     tells_starts=False,
 )
 _ALL: Final = {wire.name: wire for wire in (NETCADENCE, CLUSTERLOADER)}
+NAMES: Final = tuple(_ALL)
 
 
 def find(name: str) -> Wire:

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Final
 
 from netcadence.record import Verdict
 from netcadence.report.markdown import escaped
 from netcadence.tonight import NIGHT, Judged, Tonight
+from netcadence.words import counted
+
+#: Clusters that a line names; the page has all.
+_NAMED: Final = 5
+
+
+def overview_in_words(nights: Collection[Tonight]) -> str:
+    """Return a line of Markdown for lists: how many clusters are green, and which are not."""
+    others = [
+        f"**{escaped(each.cluster)}** {each.verdict or 'no run'}" for each in nights if not each.is_green
+    ]
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    green = f"{len(nights) - len(others)} of {counted(len(nights), 'cluster')} green"
+    return f"{green}; not: {', '.join(others[:_NAMED])}{more}" if others else green
 
 
 def overview_as_markdown(nights: Collection[Tonight], *, now: datetime) -> str:
     """Return the page: a row a cluster, and below it what its scenarios came to."""
-    green = sum(each.is_green for each in nights)
     span = f"{NIGHT.total_seconds() / 3600:.0f} hours until {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     parts = [
-        f"## {green} of {len(nights)} clusters green",
+        f"## {overview_in_words(nights)}",
         f"The {span}. A cluster is green where all that was measured on it passed.",
         _table(
             "| Cluster | Tonight | Passed | Last run (UTC) |", "|:--|:--|--:|:--|", map(_cluster_row, nights)

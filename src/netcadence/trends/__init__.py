@@ -11,6 +11,7 @@ knows nothing of trends. The others know neither files nor Prefect. How it is sh
 `level`       how high a level is, and by how much two differ, with intervals
 `drift`       a change that has no date
 `circumstance` what a run ran on; `cause` what differed between two of them
+`look`        what a schedule asks for
 `trend`       all of that for one series; `survey` for many
 `rows`        figures of pairs, and statistics over them, of many runs at once
 ============= =========================================================================

@@ -85,6 +85,8 @@ def test_one_node_alone_is_no_pair():
 def test_nothing_asked_for_leaves_a_scenario_as_it_is():
     chosen = scenario.find("tcp-1:1")
     assert Adjustment().of(chosen) is chosen
+    emptied = {"client_node": "", "path": "", "max_total_bytes": ""}  # as a form has what nobody filled in
+    assert Adjustment.model_validate(emptied).of(chosen) is chosen
 
 
 def test_two_names_of_one_node_make_a_pair_on_it():
