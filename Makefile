@@ -99,6 +99,10 @@ bench-acceptance: setup  ## Measure what a whole acceptance takes beside its tra
 bench-lake: setup  ## Measure the lake beside bare pyarrow and pandas, on three years of hourly runs; minutes
 	@$(BIN)/python benchmarks/lake.py
 
+.PHONY: bench-judging
+bench-judging: setup  ## Measure how judging a run takes longer with its pairs; prints ratios, keeps JSON
+	@$(BIN)/python benchmarks/judging.py
+
 .PHONY: bench-verdicts
 bench-verdicts: setup  ## Simulate how often verdicts are wrong; prints tables, keeps JSON
 	@$(BIN)/python benchmarks/verdicts.py

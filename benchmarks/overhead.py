@@ -6,7 +6,6 @@ throughput are ratios to bare iperf in the same run, for machines are noisy. Tak
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import statistics
@@ -15,13 +14,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import memory
+from figures import Figures
 
 from flows import environment, server
 from netcadence.embedded import Cluster, Settings
@@ -31,26 +30,6 @@ _WORKER = b"netcadence_worker"
 _RUN_PROCESSES = (_WORKER, b"netcadence.embedded", b"iperf", b"siege", b"overhead.py")
 _REPEATS = 5
 _BARE_S = 3
-
-
-class Figures:
-    """What was measured, printed as it comes."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-
-    def add(
-        self, what: str, value: float, unit: str, *, most: float | None = None, least: float | None = None
-    ) -> None:
-        met = (most is None or value <= most) and (least is None or value >= least)
-        bound = (
-            f"at most {most:g}" if most is not None else f"at least {least:g}" if least is not None else ""
-        )
-        word = "" if not bound else "met" if met else "MISSED"
-        self.rows.append(
-            {"what": what, "value": value, "unit": unit, "most": most, "least": least, "met": met}
-        )
-        print(f"{what:<58} {value:>10.3f} {unit:<8} {bound:<14} {word}", flush=True)
 
 
 def embedded_start(figures: Figures) -> None:
@@ -247,11 +226,7 @@ def main() -> None:
 
         warm_overhead(figures, measure)
         fifty(figures, measure)
-    folder = home.root / "benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"overhead-{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
-    kept.write_text(json.dumps(figures.rows, indent=2))
-    print(f"\nkept in {kept}")
+    figures.keep("overhead")
 
 
 if __name__ == "__main__":
