@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
@@ -209,7 +208,7 @@ class Lake:
     ) -> tuple[pa.Table, tuple[str, ...]]:
         """Return some columns of a table as Arrow has them, in no order, and what could not be read.
 
-        `run_id` comes with a dictionary, since it repeats.
+        `run_id`, `path` and the nodes come with dictionaries, since they repeat.
 
         Args:
             metric: Only rows of this one.
@@ -220,15 +219,12 @@ class Lake:
         """
         from netcadence.lake.reading import Selection, read_columns  # noqa: PLC0415 - a writer need not
 
-        allowed: dict[str, frozenset[str | None]] = {}
+        allowed: dict[str, frozenset[str | None] | None] = {}
         if metric is not None:
             allowed["metric"] = frozenset({metric})
-        if is_foreign is False:
-            allowed["origin"] = frozenset({None})
-        condition = pc.field("origin").is_valid() if is_foreign else None
-        reading = read_columns(
-            self._storage, table, Selection(**wanted), names, allowed=allowed, condition=condition
-        )
+        if is_foreign is not None:
+            allowed["origin"] = None if is_foreign else frozenset({None})
+        reading = read_columns(self._storage, table, Selection(**wanted), names, allowed=allowed)
         left_out = tuple(f"{self._storage.url_of(out.path)}: {out.reason}" for out in reading.left_out)
         return reading.rows, left_out
 

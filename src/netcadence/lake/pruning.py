@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-#: Texts that a column may have in a wanted row; None stands for null.
-Allowed = Mapping[str, frozenset[str | None]]
+#: Texts that a column may have in a wanted row, in which None stands for null; None alone for any text.
+Allowed = Mapping[str, frozenset[str | None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,9 @@ class RowGroups:
         for index in range(metadata.num_row_groups):
             group = metadata.row_group(index)
             answers = [
-                (None in values) if columns[name] < 0 else _all(group, columns[name], name, values)
+                (values is not None and None in values)
+                if columns[name] < 0
+                else _all(group, columns[name], name, values)
                 for name, values in allowed.items()
             ]
             answer = False if False in answers else None if None in answers else True
@@ -47,17 +49,24 @@ def condition_on(allowed: Allowed) -> ds.Expression:
     condition = ds.scalar(True)  # noqa: FBT003 - a constant
     for name, values in allowed.items():
         column = ds.field(name)
+        if values is None:
+            condition &= column.is_valid()
+            continue
         texts = column.isin(pa.array(sorted(value for value in values if value is not None), pa.string()))
         condition &= texts if None not in values else column.is_null() | texts
     return condition
 
 
-def _all(group: pq.RowGroupMetaData, place: int, name: str, values: frozenset[str | None]) -> bool | None:
+def _all(
+    group: pq.RowGroupMetaData, place: int, name: str, values: frozenset[str | None] | None
+) -> bool | None:
     """Tell whether all rows, none of them, or (None) perhaps some have one of the values."""
     column = _column(group, place, name)
     told = column.statistics if column is not None else None
     if told is None or not told.has_null_count:
         return None
+    if values is None:
+        return {0: True, group.num_rows: False}.get(told.null_count)
     if told.null_count == group.num_rows:
         return None in values
     if not told.has_min_max:

@@ -26,9 +26,11 @@ from netcadence.lake.storage import Storage
 
 _log = logging.getLogger(__name__)
 EVERYTHING: Final = ds.scalar(True)  # noqa: FBT003 - a constant
-_REPEATED: Final = pa.dictionary(pa.int32(), pa.string())
+#: Columns that are read as codes where single columns are asked for: many rows have the same few texts.
+_REPEATED: Final = ("run_id", "path", "client_node", "server_node")
+_CODES: Final = pa.dictionary(pa.int32(), pa.string())
 _FORMAT: Final = ds.ParquetFileFormat()
-_FORMAT_OF_COLUMNS: Final = ds.ParquetFileFormat(dictionary_columns={"run_id"})
+_FORMAT_OF_COLUMNS: Final = ds.ParquetFileFormat(dictionary_columns=set(_REPEATED))
 _ORDER: Final = ("started_at", "run_id")
 _LAYOUT: Final = "<table>/cluster=.../date=.../<run id>.parquet"
 
@@ -130,24 +132,22 @@ def read_columns(
     columns: Sequence[str],
     *,
     allowed: Allowed,
-    condition: ds.Expression | None = None,
 ) -> Reading:
     """Read some columns of the wanted rows, in no order; where it can be told beforehand, of no others.
 
     Args:
         allowed: Texts that columns have to have.
-        condition: What rows have to meet besides.
 
     Returns:
-        `run_id` with a dictionary, since it repeats.
+        `run_id`, `path` and the nodes with dictionaries, since they repeat.
 
     Raises:
         LakeError: The storage did not answer. A file that did, and is none of the lake's, is left out.
     """
     if selection.scenario is not None:
         allowed = {**allowed, "scenario": frozenset({selection.scenario})}
-    if selection.run_id is not None or selection.since is not None or selection.until is not None:
-        condition = selection.condition if condition is None else selection.condition & condition
+    is_narrow = any(each is not None for each in (selection.run_id, selection.since, selection.until))
+    condition = selection.condition if is_narrow else None
     return unchanged(lambda: _read(storage, table, selection, columns, condition=condition, allowed=allowed))
 
 
@@ -178,9 +178,11 @@ def read_part(
 
 
 def schema_of(table: str, allowed: Allowed | None) -> pa.Schema:
-    """Return the columns of a table, run ids by their dictionary where single columns are asked for."""
+    """Return the columns of a table; what repeats by its dictionary where single columns are asked for."""
     schema = READ_SCHEMAS[table]
-    return schema if allowed is None else schema.set(0, pa.field("run_id", _REPEATED))
+    if allowed is None:
+        return schema
+    return pa.schema([field.with_type(_CODES) if field.name in _REPEATED else field for field in schema])
 
 
 def _sifted(

@@ -17,6 +17,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from netcadence.blame import Part
 from netcadence.lake import Lake
@@ -232,27 +234,28 @@ class History:
 
     def _runs(self) -> Iterator[Runs]:
         table = self._read("runs", _RUN_COLUMNS, **self.query.span)
-        columns = {name: table.column(name).to_pylist() for name in _RUN_COLUMNS if name != "started_at"}
-        instants = table.column("started_at").to_numpy().astype("datetime64[us]")
-        ids = np.array(columns["run_id"], dtype=object)
-        groups: dict[tuple[str, str], list[int]] = {}
-        for place in np.lexsort((ids.astype(str), instants)).tolist():
-            names = columns["cluster"][place], columns["scenario"][place]
-            groups.setdefault(names, []).append(place)
-        for (cluster, scenario), places in sorted(groups.items()):
-            families = np.array([columns["ip_family"][place] or "" for place in places], dtype=object)
+        texts = [
+            each.with_type(pa.string()) if pa.types.is_dictionary(each.type) else each
+            for each in table.schema
+        ]
+        table = table.cast(pa.schema(texts))
+        table = table.sort_by(
+            [(name, "ascending") for name in ("cluster", "scenario", "started_at", "run_id")]
+        )
+        for (cluster, scenario), rows in _by_scenario(table):
+            verdicts = rows.column("verdict")
+            unsound = pc.is_in(verdicts, value_set=pa.array(sorted(UNSOUND), pa.string()))
+            families = _objects(pc.fill_null(rows.column("ip_family"), ""))
             known = set(families) - {""}
             if len(known) == 1:  # runs before it was kept, and such as made no pair
                 families[families == ""] = known.pop()
-            verdicts = (columns["verdict"][place] for place in places)
-            paths = [columns["path"][place] or TrafficPath.POD_IP.value for place in places]
             runs = Runs(
                 cluster=cluster,
                 scenario=scenario,
-                ids=tuple(ids[places]),
-                instants=instants[places],
-                unsound=np.array([each if each in UNSOUND else "" for each in verdicts], dtype=object),
-                paths=np.array(paths, dtype=object),
+                ids=_objects(rows.column("run_id")),
+                instants=rows.column("started_at").to_numpy().astype("datetime64[us]"),
+                unsound=_objects(pc.if_else(unsound, verdicts, "")),
+                paths=_objects(pc.fill_null(rows.column("path"), TrafficPath.POD_IP.value)),
                 families=families,
             )
             self._known[cluster, scenario] = runs
@@ -351,9 +354,21 @@ class History:
 def _series(key: SeriesKey, runs: Runs, places: Codes, values: Values, left_out: Mapping[str, int]) -> Series:
     order = np.argsort(places, kind="stable")
     places, values = places[order], values[order]
-    return Series(
-        key, runs.instants[places], values, tuple(runs.ids[place] for place in places), dict(left_out)
-    )
+    return Series(key, runs.instants[places], values, tuple(runs.ids[places].tolist()), dict(left_out))
+
+
+def _by_scenario(table: pa.Table) -> Iterator[tuple[tuple[str, str], pa.Table]]:
+    """Yield the runs of each cluster and scenario, of a table that is in their order."""
+    counts = table.group_by(["cluster", "scenario"], use_threads=False).aggregate([([], "count_all")])
+    begin = 0
+    for row in counts.to_pylist():
+        yield (row["cluster"], row["scenario"]), table.slice(begin, row["count_all"])
+        begin += row["count_all"]
+
+
+def _objects(column: pa.ChunkedArray) -> NDArray[np.object_]:
+    """Return texts as an array of their own, that may be written to."""
+    return np.array(column.to_pylist(), dtype=object)
 
 
 def _judged(repeats: dict[int, list[Histogram]]) -> dict[int, list[Histogram]]:

@@ -37,7 +37,7 @@ class Runs:
 
     cluster: str
     scenario: str
-    ids: tuple[str, ...]
+    ids: NDArray[np.object_]
     instants: NDArray[np.datetime64]
     unsound: NDArray[np.object_]
     paths: NDArray[np.object_]
@@ -45,11 +45,16 @@ class Runs:
 
     @cached_property
     def counting(self) -> NDArray[np.bool_]:
-        return np.array([not why for why in self.unsound], dtype=bool)
+        return np.asarray(self.unsound == "", dtype=bool)
 
     @cached_property
     def places(self) -> dict[str, int]:
         return {run_id: place for place, run_id in enumerate(self.ids)}
+
+    def places_of(self, run_ids: Sequence[str]) -> Codes:
+        """Return where these runs are; -1 for one that is not among them."""
+        found = pc.index_in(pa.array(run_ids, pa.string()), value_set=pa.array(self.ids, pa.string()))
+        return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Rows:
     def of(cls, table: pa.Table, runs: Runs) -> Rows:
         """Read them; what is of no counting run, of warming up, or no number is left out."""
         ids, names = _coded(table.column("run_id"))
-        to_place = np.array([runs.places.get(name, -1) for name in names] or [-1], dtype=np.int64)
+        to_place = runs.places_of(names or [""])
         run = to_place[ids]
         value = np.asarray(table.column("value").to_numpy(), dtype=np.float64)
         repeat = pc.fill_null(table.column("repeat"), -1).to_numpy()
@@ -84,9 +89,9 @@ class Rows:
             repeated = np.zeros(len(runs.ids), dtype=bool)
             repeated[run[(run >= 0) & (repeat >= 0)]] = True
             counts &= (repeat >= 0) | ~repeated[run]
-        path, path_names = _coded(pc.fill_null(table.column("path"), TrafficPath.POD_IP.value))
+        path, path_names = _coded(table.column("path"), TrafficPath.POD_IP.value)
         sides = {
-            part: _coded(pc.fill_null(table.column(column), ""))
+            part: _coded(table.column(column))
             for part, column in SIDES.items()
             if column in table.column_names
         }
@@ -212,14 +217,16 @@ class _Sorting:
         return picked
 
 
-def _coded(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
-    if (
-        len(column)
-        and not pa.types.is_dictionary(column.type)
-        and pc.all(pc.equal(column, column[0])).as_py()
-    ):
-        return np.zeros(len(column), dtype=np.int64), [column[0].as_py()]
-    coded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
-    return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary.to_pylist()
+def _coded(column: pa.ChunkedArray, untold: str = "") -> tuple[Codes, list[str]]:
+    """Return the texts of a column as codes, and what each stands for; null stands for `untold`."""
+    if not len(column):
+        return np.zeros(0, dtype=np.int64), []
+    coded = column.unify_dictionaries().combine_chunks()
+    names = coded.dictionary.to_pylist()
+    codes = coded.indices
+    if len(names) == 1 and not coded.null_count:
+        return np.zeros(len(codes), dtype=np.int64), names
+    if coded.null_count:
+        names = names if untold in names else [*names, untold]
+        codes = pc.fill_null(codes, names.index(untold))
+    return codes.to_numpy(zero_copy_only=False).astype(np.int64), names
