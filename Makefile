@@ -96,7 +96,7 @@ bench-acceptance: setup  ## Measure what a whole acceptance takes beside its tra
 	@$(BIN)/python benchmarks/acceptance.py
 
 .PHONY: bench-lake
-bench-lake: setup  ## Measure the lake beside bare pyarrow and pandas, on three years of hourly runs; minutes
+bench-lake: setup  ## Measure writing and putting together beside bare pyarrow; prints ratios, keeps JSON
 	@$(BIN)/python benchmarks/lake.py
 
 .PHONY: bench-judging

@@ -19,6 +19,7 @@ from netcadence.lake import tables
 from netcadence.lake.accepted import AcceptedLevel
 from netcadence.lake.layout import Place
 from netcadence.lake.retention import Retirement, retire
+from netcadence.lake.schemas import written_as
 from netcadence.lake.snapshot import names_of, take, unchanged
 from netcadence.lake.storage import Storage
 from netcadence.record import Judgement, RunFacts, RunRecord
@@ -327,7 +328,7 @@ class Lake:
     def _put(self, path: str, rows: pa.Table) -> bool:
         """Write a file unless it is there already with the same bytes; tell whether it was written."""
         stream = pa.BufferOutputStream()
-        pq.write_table(rows, stream, compression="zstd")
+        pq.write_table(rows, stream, **written_as(rows.schema))
         data = stream.getvalue()
         if self._storage.holds(path, data):
             return False

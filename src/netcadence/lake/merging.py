@@ -20,7 +20,14 @@ import pyarrow.parquet as pq
 from netcadence.lake.contents import described
 from netcadence.lake.errors import LakeRefusedError
 from netcadence.lake.reading import LeftOut, condition_of, diagnosed, fragment_of
-from netcadence.lake.schemas import FILE_SCHEMAS, READ_SCHEMAS, SCHEMA_VERSION, table_of, version_of
+from netcadence.lake.schemas import (
+    FILE_SCHEMAS,
+    READ_SCHEMAS,
+    SCHEMA_VERSION,
+    table_of,
+    version_of,
+    written_as,
+)
 from netcadence.lake.snapshot import READERS, Part
 from netcadence.lake.storage import Storage
 
@@ -77,7 +84,8 @@ def merge(
     """
     schema = described(FILE_SCHEMAS[table], names)
     sink, rows = pa.BufferOutputStream(), 0
-    with pq.ParquetWriter(sink, schema, **_options(schema)) as writer:
+    checked = {"write_page_index": True, "write_page_checksum": True}
+    with pq.ParquetWriter(sink, schema, **written_as(schema), **checked) as writer:
         for scenario in sorted(set().union(*(source.scenarios for source in sources))):
             holders = [source for source in sources if scenario in source.scenarios]
             merged = _in_order(_read(storage, table, holders, scenario)).cast(schema)
@@ -90,17 +98,6 @@ def merge(
     if written != rows:
         raise LakeRefusedError(f"{storage.url_of(table)}: of {rows} rows put together {written} were written")
     return data, rows
-
-
-def _options(schema: pa.Schema) -> dict[str, object]:
-    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
-    return {
-        "compression": "zstd",
-        # Figures hardly ever repeat; a dictionary of them is made in vain.
-        "use_dictionary": repeated,
-        "write_page_index": True,
-        "write_page_checksum": True,
-    }
 
 
 def _open(storage: Storage, part: Part) -> Source | BrokenFileError:

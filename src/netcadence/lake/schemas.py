@@ -256,6 +256,13 @@ READ_SCHEMAS: Final[dict[str, pa.Schema]] = {
 }
 
 
+def written_as(schema: pa.Schema) -> dict[str, object]:
+    """Return how a file of these columns is written."""
+    # Figures hardly ever repeat; a dictionary of them is made in vain.
+    repeated = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    return {"compression": "zstd", "use_dictionary": repeated}
+
+
 def version_of(schema: pa.Schema) -> int:
     """Return the schema version that wrote a file of the lake; what does not tell is of the first."""
     told = (schema.metadata or {}).get(VERSION_KEY, b"1")
