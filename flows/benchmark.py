@@ -149,6 +149,9 @@ def benchmark(
     record = course.record()
     with course.phase("store"):
         store(record, lake)
+    if tenancy:
+        with course.phase("turn"):
+            tenancy.turn.give_way()
     with course.phase("judge"):
         verdict = judge(record, requirements, home.root)
     record = course.record()
@@ -202,6 +205,7 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
         with course.phase("deploy"), tenancy.crew.joined_by(run.run_id) as workers_of:
             course.run = run = replace(run, workers_of=workers_of)
             owner = deploy(run, layout)
+        tenancy.turn.deployed()
         with course.phase("ready"):
             workers = ready(run, layout, course.facts.zones)
         course.facts = course.facts.among({worker.node for worker in workers})

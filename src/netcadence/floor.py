@@ -8,7 +8,9 @@ So that nothing measures its neighbour's work,
   their workers, storing, judging, goes on beside it;
 - its first wave measures once that is done too, and once all of it are set up; each other one once the wave
   before it has measured;
-- what follows in one of a sitting begins when all of it have measured: until then its workers wait.
+- what follows in one of a sitting begins when all of it have measured: until then its workers wait;
+- what only takes processors, as judging does, begins when the next sitting has asked for its workers, so that
+  it goes on while these come up, and does not hold up that they do.
 """
 
 from __future__ import annotations
@@ -27,11 +29,12 @@ class _Stand(enum.IntEnum):
 
     WAITING = 0
     SETTING_UP = 1
-    READY = 2
-    MEASURING = 3
-    MEASURED = 4
-    TIDYING = 5
-    GONE = 6
+    DEPLOYED = 2
+    READY = 3
+    MEASURING = 4
+    MEASURED = 5
+    TIDYING = 6
+    GONE = 7
 
 
 class Floor:
@@ -73,7 +76,7 @@ class Floor:
         stands = [turn.stand for wave in self.waves for turn in wave]
         wanted = (
             lambda stand: stand is _Stand.MEASURING,
-            lambda stand: stand in (_Stand.SETTING_UP, _Stand.READY),
+            lambda stand: _Stand.SETTING_UP <= stand <= _Stand.READY,
             lambda stand: stand < _Stand.GONE,
         )
         found = (number for is_wanted in wanted for number, stand in enumerate(stands) if is_wanted(stand))
@@ -98,6 +101,10 @@ class Floor:
     def sitting(self, turn: Turn, least: _Stand) -> bool:
         """Tell whether all of a turn's own sitting are so far."""
         return all(each.stand >= least for each in self._turns if each.sitting == turn.sitting)
+
+    def next_sitting(self, turn: Turn, least: _Stand) -> bool:
+        """Tell whether all of the next sitting are so far, if there is one."""
+        return all(each.stand >= least for each in self._turns if each.sitting == turn.sitting + 1)
 
     @property
     def _turns(self) -> tuple[Turn, ...]:
@@ -136,6 +143,10 @@ class Turn:
         """Raise if all is to end; see `Floor.require`."""
         self._floor.require()
 
+    def deployed(self) -> None:
+        """Say that workers are on their way: from now on others may take the processors."""
+        self._floor.reach(self, _Stand.DEPLOYED)
+
     def begin(self) -> None:
         """Wait until measuring disturbs nobody and is disturbed by nobody; it begins then, unless it has."""
         floor = self._floor
@@ -157,6 +168,14 @@ class Turn:
         """Say that measuring is over, and wait until it is for all of the sitting."""
         self._floor.reach(self, _Stand.MEASURED)
         self._floor.reach(self, _Stand.TIDYING, lambda: self._floor.sitting(self, _Stand.MEASURED))
+
+    def give_way(self) -> None:
+        """Wait until the next sitting has asked for its workers, before taking the processors.
+
+        One that has not come to measuring goes on at once, for they wait for it.
+        """
+        if self.stand >= _Stand.TIDYING:
+            self._floor.reach(self, self.stand, lambda: self._floor.next_sitting(self, _Stand.DEPLOYED))
 
     def _leave(self) -> None:
         self._floor.reach(self, _Stand.GONE)

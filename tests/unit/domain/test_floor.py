@@ -35,7 +35,9 @@ def go(turn, who, diary, *, fails=False, pause_s=0.0):
             diary.note(who, "sets up")
             time.sleep(pause_s)
             if fails:
+                turn.give_way()
                 return
+            turn.deployed()
             turn.begin()
             diary.note(who, "measures")
             time.sleep(pause_s)
@@ -43,6 +45,8 @@ def go(turn, who, diary, *, fails=False, pause_s=0.0):
             turn.end()
             diary.note(who, "tidies")
             time.sleep(pause_s)
+            turn.give_way()
+            diary.note(who, "judges")
             diary.note(who, "is done")
 
     thread = threading.Thread(target=benchmark)
@@ -69,7 +73,7 @@ def test_no_wave_measures_beside_what_another_does(sittings):
     diary = Diary()
     all_of(Floor(sittings), diary, pause_s=0.001)
     sizes = [size for sitting in sittings for size in sitting]
-    assert len(diary.entries) == 5 * sum(sizes)
+    assert len(diary.entries) == 6 * sum(sizes)
     names = [[f"{number}.{place}" for place in range(size)] for number, size in enumerate(sizes)]
     for number, wave in enumerate(names):
         begun = min(diary.at(who, "measures") for who in wave)
@@ -160,6 +164,13 @@ def test_what_is_set_up_together_measures_in_turn_and_tidies_together():
     assert diary.at("0.0", "has measured") < diary.at("1.0", "measures")
     assert diary.at("1.0", "has measured") < diary.at("0.0", "tidies")
     assert diary.at("1.0", "has measured") < diary.at("2.0", "sets up")
+
+
+def test_one_judges_once_the_next_ones_have_asked_for_their_workers():
+    diary = Diary()
+    all_of(Floor([[1], [2]]), diary, pause_s=0.01)
+    assert max(diary.at("1.0", "sets up"), diary.at("1.1", "sets up")) < diary.at("0.0", "judges")
+    assert diary.at("0.0", "is done") < min(diary.at("1.0", "measures"), diary.at("1.1", "measures"))
 
 
 def test_a_turn_that_has_begun_goes_on():
