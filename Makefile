@@ -48,6 +48,12 @@ test: $(VENV)/.installed  ## Run every check and test
 object-stores: setup  ## Build the S3 server in which the lake is tested
 	@sh tests/install-object-stores.sh "$(CURDIR)/$(BIN)" 1200
 
+.PHONY: test-spark
+test-spark: setup  ## Try the warehouse's SQL in Spark, which needs Java; fetches PySpark, 500 MB
+	@java -version >/dev/null 2>&1 || { echo "make test-spark needs Java, such as Debian's openjdk-17-jre-headless"; exit 2; }
+	@test -d $(VENV)/spark/pyspark || $(BIN)/python -m pip install --quiet --target $(VENV)/spark "pyspark>=4"
+	@PYTHONPATH="$(CURDIR)/$(VENV)/spark" $(BIN)/pytest tests/unit/lake/test_warehouse.py -k spark_counts
+
 .PHONY: test-setup
 test-setup: setup
 	@sh tests/install-object-stores.sh "$(CURDIR)/$(BIN)" 45

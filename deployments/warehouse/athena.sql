@@ -106,3 +106,39 @@ SELECT * FROM (
                          ELSE '0' END AS place
           FROM results_files) f)
 WHERE place = latest;
+
+CREATE EXTERNAL TABLE accepted_levels_files (
+    `run_id` string,
+    `scenario` string,
+    `started_at` timestamp,
+    `metric` string,
+    `statistic` string,
+    `path` string,
+    `ip_family` string,
+    `node` string,
+    `part` string,
+    `origin` string,
+    `changed_at` timestamp,
+    `level` double,
+    `level_before` double,
+    `unit` string,
+    `accepted_by` string,
+    `reason` string
+)
+PARTITIONED BY (`cluster` string, `date` string)
+STORED AS PARQUET
+LOCATION 'LAKE/accepted_levels/'
+TBLPROPERTIES (
+    'projection.enabled' = 'true',
+    'projection.cluster.type' = 'enum', 'projection.cluster.values' = 'CLUSTER-A,CLUSTER-B',
+    'projection.date.type' = 'date', 'projection.date.format' = 'yyyy-MM-dd', 'projection.date.range' = '2024-01-01,NOW',
+    'storage.location.template' = 'LAKE/accepted_levels/cluster=${cluster}/date=${date}');
+
+CREATE OR REPLACE VIEW accepted_levels AS
+SELECT * FROM (
+    SELECT f.*, max(place) OVER (PARTITION BY cluster, run_id) AS latest
+    FROM (SELECT *, CASE WHEN regexp_like("$path", '/[0-9]{4}-[0-9]{2}[.][0-9]{8}-[0-9a-f]{16}[.]parquet$')
+                         THEN '1' || regexp_extract("$path", '[.]([0-9]{8}-[0-9a-f]{16})[.]parquet$', 1)
+                         ELSE '0' END AS place
+          FROM accepted_levels_files) f)
+WHERE place = latest;

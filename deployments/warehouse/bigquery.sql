@@ -23,3 +23,15 @@ SELECT * EXCEPT (place) FROM (
     FROM netcadence.results_files)
 WHERE TRUE
 QUALIFY place = MAX(place) OVER (PARTITION BY cluster, run_id);
+
+CREATE OR REPLACE EXTERNAL TABLE netcadence.accepted_levels_files
+WITH PARTITION COLUMNS (cluster STRING, date DATE)
+OPTIONS (format = 'PARQUET', uris = ['LAKE/accepted_levels/*.parquet'], hive_partition_uri_prefix = 'LAKE/accepted_levels');
+
+CREATE OR REPLACE VIEW netcadence.accepted_levels AS
+SELECT * EXCEPT (place) FROM (
+    SELECT *, IF(REGEXP_CONTAINS(_FILE_NAME, r'/[0-9]{4}-[0-9]{2}[.][0-9]{8}-[0-9a-f]{16}[.]parquet$'),
+                 CONCAT('1', REGEXP_EXTRACT(_FILE_NAME, r'[.]([0-9]{8}-[0-9a-f]{16})[.]parquet$')), '0') AS place
+    FROM netcadence.accepted_levels_files)
+WHERE TRUE
+QUALIFY place = MAX(place) OVER (PARTITION BY cluster, run_id);

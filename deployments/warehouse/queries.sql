@@ -29,3 +29,8 @@ WHERE r.metric = 'throughput' AND r.origin IS NULL AND r.value IS NOT NULL
   AND u.verdict NOT IN ('INVALID', 'N/A')
 GROUP BY r.cluster, r.client_node
 ORDER BY mean;
+
+-- Which levels has who accepted, and why?
+SELECT cluster, scenario, metric, statistic, node, level_before, level, unit, accepted_by, reason
+FROM accepted_levels
+ORDER BY started_at;

@@ -1,5 +1,6 @@
 -- Snowflake: an external stage `netcadence_lake` of the lake's address, for example
 --   CREATE STAGE netcadence_lake URL = 'LAKE' STORAGE_INTEGRATION = ...;
+-- Each external table has a column `value` of its own, the whole row, so that a result's is called `figure` until the view.
 -- A run counts from one file: its month's, of several the one with most runs, otherwise its own.
 CREATE OR REPLACE EXTERNAL TABLE runs_files (
     cluster VARCHAR AS (SPLIT_PART(REGEXP_SUBSTR(METADATA$FILENAME, 'cluster=[^/]+'), '=', 2)),
@@ -67,7 +68,7 @@ CREATE OR REPLACE EXTERNAL TABLE results_files (
     "PROTOCOL" VARCHAR AS (value:"protocol"::VARCHAR),
     "METRIC" VARCHAR AS (value:"metric"::VARCHAR),
     "UNIT" VARCHAR AS (value:"unit"::VARCHAR),
-    "VALUE" DOUBLE AS (value:"value"::DOUBLE),
+    "FIGURE" DOUBLE AS (value:"value"::DOUBLE),
     "DIRECTION" VARCHAR AS (value:"direction"::VARCHAR),
     "ERROR_REASON" VARCHAR AS (value:"error_reason"::VARCHAR),
     "ERROR_MESSAGE" VARCHAR AS (value:"error_message"::VARCHAR),
@@ -94,5 +95,36 @@ FILE_FORMAT = (TYPE = PARQUET) PATTERN = '.*[.]parquet' AUTO_REFRESH = FALSE;
 ALTER EXTERNAL TABLE results_files REFRESH;
 
 CREATE OR REPLACE VIEW results AS
-SELECT * EXCLUDE (value, place) FROM results_files
+SELECT * EXCLUDE (value, place) RENAME (figure AS value) FROM results_files
+QUALIFY place = MAX(place) OVER (PARTITION BY cluster, run_id);
+
+CREATE OR REPLACE EXTERNAL TABLE accepted_levels_files (
+    cluster VARCHAR AS (SPLIT_PART(REGEXP_SUBSTR(METADATA$FILENAME, 'cluster=[^/]+'), '=', 2)),
+    date DATE AS (TO_DATE(SPLIT_PART(REGEXP_SUBSTR(METADATA$FILENAME, 'date=[^/]+'), '=', 2))),
+    place VARCHAR AS (IFF(METADATA$FILENAME REGEXP '.*/[0-9]{4}-[0-9]{2}[.][0-9]{8}-[0-9a-f]{16}[.]parquet',
+                          '1' || SPLIT_PART(METADATA$FILENAME, '.', -2), '0')),
+    "RUN_ID" VARCHAR AS (value:"run_id"::VARCHAR),
+    "SCENARIO" VARCHAR AS (value:"scenario"::VARCHAR),
+    "STARTED_AT" TIMESTAMP_NTZ AS (value:"started_at"::TIMESTAMP_NTZ),
+    "METRIC" VARCHAR AS (value:"metric"::VARCHAR),
+    "STATISTIC" VARCHAR AS (value:"statistic"::VARCHAR),
+    "PATH" VARCHAR AS (value:"path"::VARCHAR),
+    "IP_FAMILY" VARCHAR AS (value:"ip_family"::VARCHAR),
+    "NODE" VARCHAR AS (value:"node"::VARCHAR),
+    "PART" VARCHAR AS (value:"part"::VARCHAR),
+    "ORIGIN" VARCHAR AS (value:"origin"::VARCHAR),
+    "CHANGED_AT" TIMESTAMP_NTZ AS (value:"changed_at"::TIMESTAMP_NTZ),
+    "LEVEL" DOUBLE AS (value:"level"::DOUBLE),
+    "LEVEL_BEFORE" DOUBLE AS (value:"level_before"::DOUBLE),
+    "UNIT" VARCHAR AS (value:"unit"::VARCHAR),
+    "ACCEPTED_BY" VARCHAR AS (value:"accepted_by"::VARCHAR),
+    "REASON" VARCHAR AS (value:"reason"::VARCHAR)
+)
+PARTITION BY (cluster, date)
+LOCATION = @netcadence_lake/accepted_levels/
+FILE_FORMAT = (TYPE = PARQUET) PATTERN = '.*[.]parquet' AUTO_REFRESH = FALSE;
+ALTER EXTERNAL TABLE accepted_levels_files REFRESH;
+
+CREATE OR REPLACE VIEW accepted_levels AS
+SELECT * EXCLUDE (value, place) FROM accepted_levels_files
 QUALIFY place = MAX(place) OVER (PARTITION BY cluster, run_id);

@@ -95,3 +95,34 @@ SELECT * EXCEPT (place, latest) FROM (
                          THEN concat('1', substring(_metadata.file_name, 9)) ELSE '0' END AS place
           FROM results_files))
 WHERE place = latest;
+
+CREATE TABLE IF NOT EXISTS accepted_levels_files (
+    `run_id` string,
+    `scenario` string,
+    `started_at` timestamp,
+    `metric` string,
+    `statistic` string,
+    `path` string,
+    `ip_family` string,
+    `node` string,
+    `part` string,
+    `origin` string,
+    `changed_at` timestamp,
+    `level` double,
+    `level_before` double,
+    `unit` string,
+    `accepted_by` string,
+    `reason` string,
+    `cluster` string,
+    `date` date
+)
+USING PARQUET PARTITIONED BY (`cluster`, `date`) LOCATION 'LAKE/accepted_levels';
+MSCK REPAIR TABLE accepted_levels_files;
+
+CREATE OR REPLACE VIEW accepted_levels AS
+SELECT * EXCEPT (place, latest) FROM (
+    SELECT *, max(place) OVER (PARTITION BY cluster, run_id) AS latest
+    FROM (SELECT *, CASE WHEN _metadata.file_name RLIKE '^[0-9]{4}-[0-9]{2}[.][0-9]{8}-[0-9a-f]{16}[.]parquet$'
+                         THEN concat('1', substring(_metadata.file_name, 9)) ELSE '0' END AS place
+          FROM accepted_levels_files))
+WHERE place = latest;

@@ -95,3 +95,34 @@ SELECT * FROM (
                          ELSE '0' END AS place
           FROM hive.netcadence.results_files) f)
 WHERE place = latest;
+
+CREATE TABLE hive.netcadence.accepted_levels_files (
+    run_id varchar,
+    scenario varchar,
+    started_at timestamp(6),
+    metric varchar,
+    statistic varchar,
+    path varchar,
+    ip_family varchar,
+    node varchar,
+    part varchar,
+    origin varchar,
+    changed_at timestamp(6),
+    level double,
+    level_before double,
+    unit varchar,
+    accepted_by varchar,
+    reason varchar,
+    cluster varchar,
+    date varchar
+)
+WITH (format = 'PARQUET', external_location = 'LAKE/accepted_levels', partitioned_by = ARRAY['cluster', 'date']);
+
+CREATE OR REPLACE VIEW hive.netcadence.accepted_levels AS
+SELECT * FROM (
+    SELECT f.*, max(place) OVER (PARTITION BY cluster, run_id) AS latest
+    FROM (SELECT *, CASE WHEN regexp_like("$path", '/[0-9]{4}-[0-9]{2}[.][0-9]{8}-[0-9a-f]{16}[.]parquet$')
+                         THEN '1' || regexp_extract("$path", '[.]([0-9]{8}-[0-9a-f]{16})[.]parquet$', 1)
+                         ELSE '0' END AS place
+          FROM hive.netcadence.accepted_levels_files) f)
+WHERE place = latest;

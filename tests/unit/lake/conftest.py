@@ -141,3 +141,18 @@ def judgement():
 @pytest.fixture
 def lake(tmp_path):
     return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def nights(lake, make_record, judgement):
+    """Two nights that hold, of which one has a baseline, and one that does not."""
+    start = make_record().facts.started_at
+    passed = Judgement(Verdict.PASS, ())
+    first = make_record(run_id="run-1", started_at=start - timedelta(days=9))
+    beside = replace(first.outcomes[0], pair=replace(first.outcomes[0].pair, is_baseline=True))
+    lake.conclude(replace(first, baseline=(beside,)), passed)
+    lake.conclude(
+        make_record(run_id="run-2", started_at=start - timedelta(days=8)), Judgement(Verdict.PASS, ())
+    )
+    lake.conclude(make_record(run_id="run-3", started_at=start), judgement)
+    return lake

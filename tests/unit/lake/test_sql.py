@@ -1,36 +1,17 @@
-"""Questions in SQL: by our own views, and by those that people make over the same files."""
+"""Questions in SQL, by our own views."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from flows import lake_commands
 from netcadence.errors import InvalidInputError
 from netcadence.lake import sql
-from netcadence.lake.schemas import FILE_SCHEMAS, READ_SCHEMAS
+from netcadence.lake.schemas import READ_SCHEMAS
 from netcadence.lake.storage import Storage
-from netcadence.record import Judgement, Verdict
-
-WAREHOUSE = Path(__file__).parents[3] / "deployments" / "warehouse"
-PASSED = Judgement(Verdict.PASS, ())
-
-
-@pytest.fixture
-def nights(lake, make_record, judgement):
-    """Two nights that hold, of which one has a baseline, and one that does not."""
-    start = make_record().facts.started_at
-    first = make_record(run_id="run-1", started_at=start - timedelta(days=9))
-    beside = replace(first.outcomes[0], pair=replace(first.outcomes[0].pair, is_baseline=True))
-    lake.conclude(replace(first, baseline=(beside,)), PASSED)
-    lake.conclude(make_record(run_id="run-2", started_at=start - timedelta(days=8)), PASSED)
-    lake.conclude(make_record(run_id="run-3", started_at=start), judgement)
-    return lake
 
 
 def asked(lake, query):
@@ -88,46 +69,3 @@ def test_rows_are_printed_as_table_csv_or_json(nights, capsys):
     lake_commands.sql(tables=True)
     assert "client_retransmits" not in (told := capsys.readouterr().out)
     assert all(f"{table}: " in told for table in sql.TABLES)
-
-
-@pytest.mark.parametrize("kept_s", [0, 3600])
-def test_the_warehouse_counts_each_run_once_also_while_files_are_put_together(nights, kept_s):
-    nights.compact(keep_replaced_s=kept_s)
-    questions = statements("queries.sql")
-    with duckdb.connect() as connection:
-        connection.execute("SET VARIABLE lake = ?", [nights.url])
-        connection.execute((WAREHOUSE / "duckdb.sql").read_text())
-        assert connection.sql("SELECT count(*) FROM results").fetchall() == [(3 * 23 + 11,)]
-        assert connection.sql("SELECT count(*) FROM runs").fetchall() == [(3,)]
-        answers = [connection.sql(question).fetchall() for question in questions]
-    assert [len(rows) for rows in answers] == [2, 3, 2, 1]
-
-
-def test_spark_counts_each_run_once_while_files_are_put_together(nights):
-    """Not in every test run: PySpark is 400 MB, and takes a Java machine and a minute."""
-    spark_sql = pytest.importorskip("pyspark.sql", reason="pyspark is not installed, which tries spark.sql")
-    nights.compact(keep_replaced_s=3600)
-    builder = spark_sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-    session = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
-    try:
-        for statement in statements("spark.sql"):
-            session.sql(statement.replace("LAKE", nights.url))
-        assert session.sql("SELECT count(*) AS n FROM results").collect()[0].n == 3 * 23 + 11
-        assert [len(session.sql(each).collect()) for each in statements("queries.sql")] == [2, 3, 2, 1]
-    finally:
-        session.stop()
-
-
-def statements(name):
-    lines = (WAREHOUSE / name).read_text().splitlines()
-    text = "\n".join(line for line in lines if not line.startswith("--"))
-    return [each for each in text.split(";\n") if each.strip().strip(";")]
-
-
-@pytest.mark.parametrize("engine", ["athena", "snowflake", "spark", "trino"])
-def test_each_warehouse_knows_every_column(engine):
-    text = (WAREHOUSE / f"{engine}.sql").read_text().lower()
-    for table in ("runs", "results"):
-        start = text.index(f"{table}_files (")
-        part = text[start : text.index(";", start)]
-        assert [name for name in FILE_SCHEMAS[table].names if name.lower() not in part] == []
