@@ -4,10 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCENARIOS ?= tcp-1:1 udp-1:1 http-1:1 tcp-50:50 udp-50:50 http-50:50
-# Many tests wait most of their time, so that three do not crowd two processors.
 TEST_PROCESSES ?= 3
-# An image takes minutes to build: `make test-image` does, before a release and where the image is changed.
-TESTS := tests --ignore=tests/image
 # What is compiled once is not compiled again by each of many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -38,11 +35,7 @@ image: setup  ## Build the worker's image, IMAGE=name:tag, with docker, podman o
 .PHONY: test
 test: $(VENV)/.installed  ## Run every check and test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint test-setup
-	@$(BIN)/pytest $(TESTS) -m "not alone" --numprocesses=$(TEST_PROCESSES) || { \
-		test $$? -eq 1 || exit; \
-		echo "Failed beside others; once more without any: a machine too busy for a start on time passes now, a fault fails again"; \
-		$(BIN)/pytest $(TESTS) -m "not alone" --last-failed --last-failed-no-failures=none; }
-	@$(BIN)/pytest $(TESTS) -m alone
+	@sh tests/run-all.sh "$(CURDIR)/$(BIN)" $(TEST_PROCESSES)
 
 .PHONY: object-stores
 object-stores: setup  ## Build the S3 server in which the lake is tested

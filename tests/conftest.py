@@ -17,6 +17,7 @@ from netcadence.embedded.network.addresses import BLOCK, PREFIX, Slot, claim_slo
 from netcadence.embedded.network.namespaces import namespaces_of
 from netcadence.kube.access import Access
 from netcadence.kube.resource import CRD, NAMESPACE, NODE, ROLE, ROLE_BINDING, SERVICE_ACCOUNT, Resource
+from tests import parts
 from tests.rooms import Roll, RoomScheduling
 
 # Programs beside the interpreter, such as fortio, are found as by the worker of an embedded cluster.
@@ -33,7 +34,12 @@ KINDS = {
 }
 
 
+def pytest_addoption(parser):
+    parts.pytest_addoption(parser)
+
+
 def pytest_configure(config):
+    parts.pytest_configure(config)
     # How long an example takes says more about the machine's other work than about what is tested.
     hypothesis.settings.register_profile("quick", deadline=None, max_examples=50)
     hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)

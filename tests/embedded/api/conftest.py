@@ -126,7 +126,11 @@ class RunningServer:
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
             body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self._connection.request(method, path, body, headers)
+        try:
+            self._connection.request(method, path, body, headers)
+        except OSError:  # the server has closed it meanwhile, as it does with one that was idle for long
+            self._connection.close()
+            self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         raw = response.read()
         kind = response.headers.get("Content-Type", "")

@@ -1,0 +1,66 @@
+#!/bin/sh
+# Runs all tests: run-all.sh FOLDER-OF-PYTEST PROCESSES
+#
+# Many tests wait most of their time, so that several processes do not crowd two processors. Those that may take
+# as long as they take have what the others leave of the processors, from the beginning on; `alone` comes last.
+# What fails beside others is run once more without any: a machine too busy for a start on time passes then, a
+# fault fails again.
+set -u
+pytest=$1/pytest
+processes=$2
+folder=$(mktemp -d)
+outcomes=$folder/outcomes
+
+part() {
+    name=$1
+    shift
+    "$pytest" tests --part="$name" "$@"
+}
+
+# Both the policy and the group's share are needed: the kernel shares processors out among sessions first.
+with_what_is_left() {
+    exec setsid chrt --idle 0 sh -c '(echo 19 >/proc/self/autogroup) 2>/dev/null; exec "$@"' sh "$@"
+}
+
+# once_more NAME CODE WORDS...: what failed, where CODE says that something did
+once_more() {
+    [ "$2" -eq 1 ] || return "$2"
+    echo "Failed beside others; once more without any:"
+    name=$1
+    shift 2
+    part "$name" --last-failed --last-failed-no-failures=none "$@"
+}
+
+# say BEGAN CODE WORDS: keep an outcome for the end
+say() {
+    took=$(($(date +%s) - $1))
+    [ "$2" -eq 0 ] && word=passed || word=FAILED
+    printf '%-7s %2d:%02d  %s\n' "$word" $((took / 60)) $((took % 60)) "$3" >>"$outcomes"
+    [ "$2" -eq 0 ] || failed=1
+}
+
+failed=0
+began=$(date +%s)
+with_what_is_left "$pytest" tests --part=patient --numprocesses=2 --timeout=600 \
+    -o cache_dir=.pytest_cache/patient >"$folder/patient" 2>&1 &
+patient=$!
+trap '[ -z "$patient" ] || kill -TERM -- "-$patient"; rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM
+
+part beside --numprocesses="$processes" || once_more beside $?
+say "$began" $? "beside each other: flows, embedded clusters, workers, pages"
+
+later=$(date +%s)
+part alone
+say "$later" $? "alone: make benchmark, and what looks at the whole machine"
+
+wait "$patient"
+code=$?
+patient=
+cat "$folder/patient"
+[ "$code" -eq 0 ] || once_more patient $code -o cache_dir=.pytest_cache/patient
+say "$began" $? "meanwhile, with the processor time that was left: plain Python"
+
+printf '\n'
+cat "$outcomes"
+exit $failed
