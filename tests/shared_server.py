@@ -1,14 +1,22 @@
-"""A Prefect server that the processes of one run of tests share, for its start takes ten seconds of work."""
+"""A Prefect server that the processes of one run of tests share, for its start takes many seconds of work.
+
+Most of them go into its database, which it makes by a hundred migrations. So the first run of tests in a
+checkout keeps a copy of that as it was made, and later ones begin with it.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import importlib.metadata
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from flows import server
+from flows.environment import CHECKOUT
 from netcadence.home import VARIABLE, Home
 
 #: Another process starts the server and ends, as the command line does.
@@ -18,6 +26,10 @@ from netcadence.home import Home
 home = Home.beside(environment.CHECKOUT)
 server.start(environment.prepare(home), home)
 """
+
+
+#: Of one version, for the next may have more migrations.
+MADE = CHECKOUT / ".pytest_cache" / f"prefect-{importlib.metadata.version('prefect')}.db"
 
 
 class SharedServer:
@@ -48,14 +60,35 @@ class SharedServer:
         with self._users.open("w") as users:
             with self._door():
                 fcntl.flock(users, fcntl.LOCK_SH)
+                self._begin_with_what_was_made()
                 subprocess.run([sys.executable, "-c", START], env=self._surroundings(), check=True)
             try:
                 server.wait(self.api, self.home)
+                with self._door():
+                    self._keep_what_was_made()
                 yield
             finally:  # also one that did not answer in time
                 with self._door():
                     stopped = server.stop(self.home) if _is_last(users) else True
             assert stopped
+
+    @property
+    def _database(self):
+        return self.home.prefect / "prefect.db"
+
+    def _begin_with_what_was_made(self):
+        if MADE.exists() and not self._database.exists():
+            self.home.prefect.mkdir(parents=True, exist_ok=True)
+            shutil.copy(MADE, self._database)
+
+    def _keep_what_was_made(self):
+        if MADE.exists():
+            return
+        MADE.parent.mkdir(exist_ok=True)
+        partial = MADE.with_suffix(f".{os.getpid()}")
+        with closing(sqlite3.connect(self._database)) as made, closing(sqlite3.connect(partial)) as copy:
+            made.backup(copy)
+        partial.replace(MADE)
 
     def _surroundings(self):
         """Return an environment in which no folder is that of the process that happens to come first."""

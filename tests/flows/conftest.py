@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -201,6 +202,27 @@ def measure(prefect, cluster, home, write_sla):
             )
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def killed_at(prefect, cluster):
+    """Return what runs a scenario in a process that is killed with SIGKILL as it tells of some step.
+
+    Args of the returned function: words of the step, the scenario's file and the run's id. It returns how the
+    process ended.
+    """
+    del prefect
+    program = [sys.executable, str(Path(__file__).with_name("doomed.py"))]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def killed_at(words, scenario, run_id):
+            process.stdin.write("\t".join([words, str(scenario), str(cluster.kubeconfig), run_id]) + "\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield killed_at
+        process.stdin.close()
+        assert process.wait(10) == 0
 
 
 class Meddler:

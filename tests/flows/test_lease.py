@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -27,7 +23,6 @@ from netcadence.order import Sweep
 from netcadence.record import Verdict
 from netcadence.scenario import shipped
 
-COMMAND = Path(sys.executable).with_name("netcadence")
 QUICK = Terms(duration_s=5, renew_s=0.2)
 
 
@@ -145,22 +140,11 @@ def test_a_run_whose_lease_was_taken_away_does_not_count(measure, write_scenario
 
 
 @pytest.fixture
-def killed_run(prefect, write_scenario, cluster, access, until):
-    """The id of a run whose orchestrator was killed in the traffic, its lease about to run out."""
-    del prefect
+def killed_run(killed_at, write_scenario, access):
+    """The id of a run whose orchestrator was killed as traffic began, its lease about to run out."""
     run_id = "killed-one"
     scenario = write_scenario("tcp-killed", duration_s=60)
-    command = [COMMAND, "run", str(scenario), "--kubeconfig", str(cluster.kubeconfig), "--run-id", run_id]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
-
-        def running():
-            found = access.list(REQUEST, "netcadence")[0] if not process.poll() else [{}]
-            return [
-                each for each in found if each.get("status", {}).get("client", {}).get("phase") == "Running"
-            ]
-
-        until(running, deadline_s=60)
-        os.killpg(process.pid, signal.SIGKILL)
+    assert killed_at(" traffic between", scenario, run_id) == -signal.SIGKILL
     # A lease lasts for 45 s; the watcher goes by what it says.
     access.patch(LEASE, lease.NAME, {"spec": {"leaseDurationSeconds": 1}}, "netcadence")
     return run_id

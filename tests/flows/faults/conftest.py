@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -226,18 +224,6 @@ def complete():
 
 
 @pytest.fixture(scope="session")
-def doomed(prefect, cluster):
+def doomed(killed_at):
     """Return what runs a scenario in a process that is killed with SIGKILL as a phase begins."""
-    del prefect
-    program = [sys.executable, str(Path(__file__).with_name("doomed.py"))]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def doomed(scenario, phase, run_id):
-            wish = [WORDS[phase], str(scenario), str(cluster.kubeconfig), run_id]
-            process.stdin.write("\t".join(wish) + "\n")
-            process.stdin.flush()
-            return int(process.stdout.readline())
-
-        yield doomed
-        process.stdin.close()
-        assert process.wait(10) == 0
+    return lambda scenario, phase, run_id: killed_at(WORDS[phase], scenario, run_id)

@@ -1,7 +1,7 @@
-"""Runs benchmarks that do not survive: each in a process that kills itself with SIGKILL as a phase begins.
+"""Runs benchmarks that do not survive: each in a process that kills itself with SIGKILL as a step is told of.
 
-A line on stdin holds, between tabs, what the phase is announced by, the scenario, the kubeconfig and the
-run's id; the process's exit status is the answer. What takes long to import is imported once.
+A line on stdin holds, between tabs, words of that step, the scenario, the kubeconfig and the run's id; the
+process's exit status is the answer. What takes long to import is imported once.
 """
 
 from __future__ import annotations
