@@ -1,4 +1,7 @@
-"""knb (k8s-bench-suite): the JSON that `knb -o json` writes, with a needless comma here and there."""
+"""knb (k8s-bench-suite): the JSON that `knb -o json` writes, with a comma too many where it idled only.
+
+Its dates are in UTC and name no zone. As its source of release 1.5.0 has it.
+"""
 
 from __future__ import annotations
 

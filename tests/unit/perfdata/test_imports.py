@@ -74,7 +74,9 @@ def test_k8s_netperf_is_a_run_a_test_and_its_zeros_are_no_figures():
     assert figures(datagrams) == {"throughput": 1202.5e6 / 8 / 1024, "packet_loss": 0.25}
     assert figures(trips) == {"request_rate": 17101.8, "request_latency_p99": 0.12}
     assert [run.path for run in (stream, datagrams, trips)] == ["pod-ip", "host-network", "cluster-ip"]
-    assert datagrams.scenario == "iperf3 UDP_STREAM 8192 B 2 streams same node"
+    assert datagrams.scenario == "netperf UDP_STREAM 8192 B 2 streams same node over layer3"
+    assert trips.scenario == "netperf TCP_RR 1024 B burst 2"
+    assert (trips.client_node, trips.server_node) == ("worker-1", "worker-2")
     assert stream.started_at == AT.replace(microsecond=123456)
     assert len({run.run_id for run in (stream, datagrams, trips)}) == 3
 
@@ -86,8 +88,19 @@ def test_k8s_netperfs_table_has_its_time_in_its_name():
     assert stream.started_at == datetime.fromtimestamp(1770091506, UTC)
 
 
-def test_knb_is_read_in_spite_of_its_commas():
-    runs = imports.read(DATA / "imports" / "knb.json", cluster="lab")
+def test_later_tables_tell_more_of_a_test():
+    trips, stream = imports.read(DATA / "imports" / "result-1790091506.csv", cluster="lab")
+    assert trips.scenario == "netperf TCP_RR 1024 B burst 2 virtual machines over localnet/blue"
+    assert (trips.path, stream.path) == ("external", "pod-ip")
+    assert figures(stream) == {"throughput": pytest.approx(50_079, rel=1e-4)}
+
+
+def test_knb_is_read_in_spite_of_its_commas(tmp_path):
+    written = (DATA / "imports" / "knb.json").read_text()
+    file = tmp_path / "knb.json"
+    file.write_text(written.replace("\n    }\n  }\n}", "\n    },\n  }\n}"))
+    assert file.read_text() != written
+    runs = imports.read(file, cluster="lab")
     assert [(run.scenario, run.path, figures(run)["throughput"]) for run in runs] == [
         ("knb pod2pod tcp", "pod-ip", 1_000_000.0),
         ("knb pod2pod udp", "pod-ip", 500_000.0),
