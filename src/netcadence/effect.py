@@ -2,11 +2,13 @@
 
 The effect begins with the first span of attempts after the change that are as they are to be and stay so for
 a quarter of a second. What flickers before is on the way there; what is otherwise afterwards, or before the
-change, is a leak (an attempt got through that was not to) or a flap (one did not that was to).
+change, is a leak (an attempt got through that was not to) or a flap (one did not that was to). What went
+unanswered while the server itself did not run is neither: it is as if it had not been tried.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -21,6 +23,7 @@ from netcadence_worker.contract import (
     Reason,
     ReportedError,
     Result,
+    Stall,
 )
 from netcadence_worker.probing.sight import Span, effect
 
@@ -41,7 +44,9 @@ def with_effect(outcome: PairOutcome, scenario: Scenario, made: ChangeMade | Non
         return replace(outcome, results=(), intervals=(), marks=(), error=error)
     clock = outcome.clock
     offset_s = clock.offset if clock else 0.0
-    spans = [_since(span, made, offset_s) for span in outcome.spans]
+    seen = [_since(span, made, offset_s) for span in outcome.spans]
+    slack_s = (clock.uncertainty if clock else 0.0) + options.interval_ms / 1e3
+    spans = _without_stalls(seen, outcome.stalls, made, slack_s)
     found = _judged(spans, options)
     uncertainty_s = made.uncertainty_s + (clock.uncertainty if clock else 0.0) + options.interval_ms / 1e3
     if found.is_bound and made.assigned_after_s is not None:
@@ -57,6 +62,8 @@ def with_effect(outcome: PairOutcome, scenario: Scenario, made: ChangeMade | Non
         figures["assigned_after"] = made.assigned_after_s * 1e3
     results = (*outcome.results, *(Result.of(name, value) for name, value in figures.items()))
     marks = outcome.marks if found.is_seen else (*outcome.marks, Mark.NO_EFFECT)
+    if spans != seen:
+        marks = (*marks, Mark.SERVER_STALLED)
     return replace(outcome, results=results, marks=marks)
 
 
@@ -89,6 +96,30 @@ def _since(span: ProbeSpan, made: ChangeMade, offset_s: float) -> Span:
         (at + timedelta(seconds=offset_s) - made.at).total_seconds() for at in (span.first_at, span.last_at)
     )
     return Span(span.reachable, first_s, last_s, span.attempts)
+
+
+def _without_stalls(
+    spans: Sequence[Span], stalls: Sequence[Stall], made: ChangeMade, slack_s: float
+) -> list[Span]:
+    """Leave out where nobody answered because the server did not run all the while; join what is around."""
+    held = [
+        (
+            (each.from_at - made.at).total_seconds() - slack_s,
+            (each.until_at - made.at).total_seconds() + slack_s,
+        )
+        for each in stalls
+    ]
+    kept: list[Span] = []
+    for span in spans:
+        if not span.reachable and any(begin <= span.first_s and span.last_s <= end for begin, end in held):
+            continue
+        if kept and kept[-1].reachable is span.reachable:
+            last = kept.pop()
+            attempts = last.attempts + span.attempts
+            kept.append(Span(span.reachable, last.first_s, max(last.last_s, span.last_s), attempts))
+        else:
+            kept.append(span)
+    return kept
 
 
 def _judged(spans: list[Span], options: ProbeOptions) -> _Found:

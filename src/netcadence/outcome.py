@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +18,7 @@ from netcadence_worker.contract import (
     Result,
     Role,
     SideStatus,
+    Stall,
 )
 
 #: Two clocks disagree that are further apart than this: one-way latencies within a cluster are less.
@@ -89,6 +91,7 @@ def outcome_of(
         target_ip=client.target,
         spans=status.spans if succeeded else (),
         latencies=status.latencies.histogram if succeeded and status.latencies else None,
+        stalls=tuple(_stalls(status.side(Role.SERVER))) if succeeded else (),
         usage={role: usage for role in Role if (usage := status.side(role).usage)},
     )
 
@@ -127,6 +130,16 @@ def _offset_s(side: SideStatus, at: datetime) -> float | None:
     if lasted_s <= 0 or abs(drift_s) > most_s:
         return None
     return before.offset + drift_s * (at - before.at).total_seconds() / lasted_s
+
+
+def _stalls(server: SideStatus) -> Iterator[Stall]:
+    """Yield when a server did not run, by the reference's clock, wider by what that is uncertain by."""
+    wider = timedelta(seconds=server.clock.uncertainty if server.clock else 0.0)
+    for each in server.stalls:
+        offset_s = _offset_s(server, each.from_at)
+        if offset_s is not None:
+            offset = timedelta(seconds=offset_s)
+            yield Stall(from_at=each.from_at + offset - wider, until_at=each.until_at + offset + wider)
 
 
 def _figures(

@@ -25,6 +25,7 @@ from netcadence_worker.contract import (
     ResourceUsage,
     Result,
     Role,
+    Stall,
     ToolVersion,
 )
 from netcadence_worker.histogram import Histogram
@@ -46,6 +47,8 @@ class PairOutcome:
         beside: Figures of that, and of the time in which all pairs sent; not every pair need have them.
         target_ip: The address that the client connected to, a name resolved.
         spans: What a prober saw.
+        stalls: When the server's worker could answer nobody, by the reference's clock and with what is
+            uncertain of that.
         latencies: How long the single requests took that succeeded, where the tool counts them.
         limit: What limited the pair, as `netcadence.limit` says it; empty where that cannot be told.
     """
@@ -68,6 +71,7 @@ class PairOutcome:
     spans: tuple[ProbeSpan, ...] = ()
     target_ip: str | None = None
     latencies: Histogram | None = None
+    stalls: tuple[Stall, ...] = ()
 
     def __post_init__(self) -> None:
         if bool(self.results) == (self.error is not None):

@@ -29,6 +29,7 @@ _MARKS: Final = {
     Mark.TRUNCATED_READS: "datagrams were larger than the receiver's buffer, so that bytes are undercounted",
     Mark.COARSE_CLOCK: "the tool's clock is coarser than what it measured",
     Mark.NO_EFFECT: "no effect was seen as long as probers ran: it takes longer, if it comes at all",
+    Mark.SERVER_STALLED: "the server's worker did not run for a while: what went unanswered is not counted",
     Mark.RATE_MISSED: "fewer requests were made than asked for, as answers took too long",
 }
 #: Decimals that a tool prints: siege's 0.00 s is less than its clock can tell, and not a wait of nothing.

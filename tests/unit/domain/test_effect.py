@@ -12,7 +12,7 @@ from netcadence.change import ChangeMade
 from netcadence.effect import with_effect
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome
-from netcadence_worker.contract import ClockReading, Mark, ProbeSpan, Reason, Result
+from netcadence_worker.contract import ClockReading, Mark, ProbeSpan, Reason, Result, Stall
 
 MADE_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 MADE = ChangeMade(MADE_AT, uncertainty_s=0.01)
@@ -59,6 +59,35 @@ def test_a_flicker_comes_before_the_effect_and_a_gap_after_it_is_a_flap():
     spans = ((False, -300, 10, 60), (True, 15, 40, 5), (False, 45, 90, 9), (True, 95, 900, 160))
     outcome = judged("service-cluster-ip-tcp", seen(*spans, (False, 905, 915, 3), (True, 920, 2100, 9)))
     assert figures(outcome) == pytest.approx((95, 0, 3))
+
+
+def stalled(outcome, *spans):
+    """Return it with what the server reported of itself: from and to in ms since the change."""
+    times = ([MADE_AT + timedelta(milliseconds=each) for each in span] for span in spans)
+    return replace(outcome, stalls=tuple(Stall(from_at=begin, until_at=end) for begin, end in times))
+
+
+def test_a_gap_in_which_the_server_did_not_run_is_no_flap_and_is_marked():
+    spans = ((False, -300, 42, 70), (True, 47, 400, 70), (False, 405, 900, 100), (True, 905, 2100, 300))
+    outcome = stalled(seen(*spans), (402, 1906))
+    found = judged("service-cluster-ip-tcp", outcome)
+    assert figures(found) == pytest.approx((47, 0, 0))
+    assert found.marks == (Mark.SERVER_STALLED,)
+
+
+@pytest.mark.parametrize("stall", [(-250, 30), (500, 1906), (402, 800)])
+def test_a_gap_that_a_stall_explains_only_in_part_is_a_flap(stall):
+    spans = ((False, -300, 42, 70), (True, 47, 400, 70), (False, 405, 900, 100), (True, 905, 2100, 300))
+    found = judged("service-cluster-ip-tcp", stalled(seen(*spans), stall))
+    assert figures(found) == pytest.approx((47, 0, 100))
+    assert found.marks == ()
+
+
+def test_a_server_that_did_not_run_is_no_effect_of_a_policy():
+    spans = ((True, -300, 80, 76), (False, 85, 400, 60), (True, 405, 500, 20), (False, 505, 3600, 600))
+    found = judged("policy-deny", stalled(seen(*spans), (82, 1402)))
+    assert figures(found) == pytest.approx((505, 0, 0))
+    assert found.marks == (Mark.SERVER_STALLED,)
 
 
 def test_what_gets_through_a_policy_that_denies_is_a_leak():

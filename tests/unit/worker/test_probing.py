@@ -75,6 +75,28 @@ def test_a_server_that_comes_and_goes_is_seen_to_the_millisecond(path, bell):
     assert -0.1 < after.first_s - instants["down"] < 0.1
 
 
+class Slow(Question):
+    """A question over which its server ponders for a while, so that it does nothing else."""
+
+    def is_asked_by(self, heard):
+        time.sleep(0.5)
+        return super().is_asked_by(heard)
+
+
+def test_a_responder_knows_when_it_did_not_run_and_otherwise_has_nothing_to_tell(path, bell):
+    with Responder(path, Question.of(path)) as responder:
+        probe(path, bell, done=enough(20))
+    assert not responder.stalls
+    question = Question.of(path)
+    slow = Slow(question.text, question.answer, is_beginning=question.is_beginning)
+    with Responder(path, slow) as responder:
+        began_s = time.monotonic()
+        probe(path, bell, seconds=0.01, options=ProbeOptions(interval_ms=5, timeout_ms=2_000))
+    (from_s, until_s), *_ = responder.stalls
+    assert until_s - from_s > 0.5
+    assert began_s - 0.2 < from_s < until_s < time.monotonic()
+
+
 def test_a_server_of_another_request_does_not_count(path, bell):
     other = Path("uid-2", path.knock, path.server, path.port)
     with Responder(other, Question.of(other)):

@@ -17,6 +17,7 @@ from netcadence_worker.contract import (
     ResourceUsage,
     Role,
     SideStatus,
+    Stall,
     ToolVersion,
 )
 
@@ -81,6 +82,11 @@ class Report:
     def probed(self, started_at: datetime, output: ToolOutput) -> None:
         """Keep what a prober saw, and when it began, for the final report."""
         self._change(started_at=started_at, ended_at=datetime.now(UTC), output=pack(output, truncated=False))
+
+    def stalled(self, stalls: tuple[Stall, ...]) -> None:
+        """Keep when this side's server could answer nobody, for the final report."""
+        if stalls:
+            self._change(stalls=stalls)
 
     def used(self, usage: ResourceUsage | None) -> None:
         """Keep what this side's machine did where it ran no tool, for the final report."""

@@ -64,6 +64,7 @@ from netcadence_worker.contract.status import (
     ResourceUsage,
     Result,
     SideStatus,
+    Stall,
     ToolVersion,
 )
 from netcadence_worker.contract.values import (
@@ -135,6 +136,7 @@ __all__ = [
     "Seconds",
     "SideStatus",
     "SiegeOptions",
+    "Stall",
     "Strict",
     "Target",
     "TargetAddress",

@@ -148,6 +148,8 @@ class Mark(enum.StrEnum):
     NO_EFFECT = "NoEffect"
     #: The two clocks were apart, and one-way latencies are corrected by how far, as it was measured.
     CLOCKS_CORRECTED = "ClocksCorrected"
+    #: The server's worker did not run for a while: what went unanswered says nothing of the network.
+    SERVER_STALLED = "ServerStalled"
 
 
 def reporting_role(protocol: Protocol, tool: Tool, *, bounces: bool = False) -> Role:

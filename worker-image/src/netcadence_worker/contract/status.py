@@ -118,6 +118,13 @@ class Result(Strict):
         return cls(metric=metric, value=value, unit=METRICS[metric].unit)
 
 
+class Stall(Strict):
+    """A time in which a side's worker did not run, so that it could answer nobody; by its own clock."""
+
+    from_at: Instant
+    until_at: Instant
+
+
 class SideStatus(Strict):
     """One worker's own part of the status."""
 
@@ -143,6 +150,8 @@ class SideStatus(Strict):
     output: RawOutput | None = None
     #: What this side alone can know, where the other one reports: the reporting side adds it to its own.
     results: Annotated[tuple[Result, ...], Field(max_length=16)] = ()
+    #: Of a server that answers a prober.
+    stalls: Annotated[tuple[Stall, ...], Field(max_length=64)] = ()
 
 
 _OfTest = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]

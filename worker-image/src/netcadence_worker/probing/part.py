@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker import __version__
@@ -15,6 +15,7 @@ from netcadence_worker.contract import (
     Reason,
     Result,
     Role,
+    Stall,
     Tool,
     ToolVersion,
 )
@@ -58,7 +59,7 @@ def take_part(job: Job, role: Role) -> None:
 def _respond(job: Job) -> None:
     path = _path(job, job.listener)
     try:
-        with Responder(path, Question.of(path)):
+        with Responder(path, Question.of(path)) as responder:
             job.report.armed(_VERSION, job.read_clock())
             start = job.await_start()
             job.report_running(start)
@@ -68,7 +69,18 @@ def _respond(job: Job) -> None:
     except OSError as error:
         message = f"cannot listen on {path}: {error.strerror}"
         raise FailureError(Reason.REQUEST_REJECTED, message) from error
+    job.report.stalled(_stalls(responder))
     job.report.succeeded()
+
+
+def _stalls(responder: Responder) -> tuple[Stall, ...]:
+    now, now_s = datetime.now(UTC), time.monotonic()
+    return tuple(
+        Stall(
+            from_at=now - timedelta(seconds=now_s - from_s), until_at=now - timedelta(seconds=now_s - until_s)
+        )
+        for from_s, until_s in responder.stalls
+    )
 
 
 def _probe(job: Job) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
@@ -16,16 +17,25 @@ _BACKLOG: Final = 256
 _LONGEST_QUESTION: Final = 1_024
 #: Connections that are open at most; of more, the oldest is closed.
 _MOST_OPEN: Final = 256
+#: Seconds after which it looks up though nobody asks, so that it learns whether it was kept from running.
+_LOOK_S: Final = 0.1
+#: Seconds by which it is late then, at least, where that is worth telling: no prober waits for less.
+_STALLED_S: Final = 0.2
+_MOST_STALLS: Final = 64
 
 
 class Responder:
     """Listens at a request's own address and port; a context manager, after which nobody does.
+
+    Attributes:
+        stalls: When it did not run, from and until, by the monotonic clock; the longest of them.
 
     Raises:
         OSError: The port is taken or the address is not ours.
     """
 
     def __init__(self, path: Path, question: Question) -> None:
+        self.stalls: list[tuple[float, float]] = []
         self._question = question
         self._listener = path.socket()
         self._connections: dict[int, socket.socket] = {}
@@ -51,8 +61,11 @@ class Responder:
     def _serve(self) -> None:
         for source in (self._listener, self._woken):
             self._poll.register(source, select.EPOLLIN)
+        looked_s = time.monotonic()
         while True:
-            for fd, _ in self._poll.poll():
+            happened = self._poll.poll(_LOOK_S)
+            looked_s = self._look(looked_s)
+            for fd, _ in happened:
                 if fd == self._woken.fileno():
                     self._close()
                     return
@@ -60,6 +73,14 @@ class Responder:
                     self._accept()
                 elif fd in self._connections:
                     self._answer(fd)
+
+    def _look(self, since_s: float) -> float:
+        """Note if it was kept from running since it last looked; return when it looks now."""
+        now_s = time.monotonic()
+        if now_s - since_s > _LOOK_S + _STALLED_S:
+            longest = sorted((*self.stalls, (since_s, now_s)), key=lambda stall: stall[0] - stall[1])
+            self.stalls = sorted(longest[:_MOST_STALLS])
+        return now_s
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # it went away again
