@@ -213,7 +213,7 @@ def _clearest_of(scores: Values, shuffles: int) -> Values:
     chance = np.random.default_rng(count)
     before = np.arange(LEAST_RUNS, count - LEAST_RUNS + 1)
     deviation = np.sqrt(before * (count - before) * scores.var(ddof=1) / count)
-    batch = max(1, 1_000_000 // count)
+    batch = max(1, 100_000 // count)  # few enough to stay in a processor's cache
     found = []
     for begin in range(0, shuffles, batch):
         rows = np.tile(scores, (min(batch, shuffles - begin), 1))
