@@ -66,6 +66,10 @@ class Measurement:
         return tuple(each for asked in self.asked for each in asked.requirements)
 
     @property
+    def checks(self) -> tuple[Check, ...]:
+        return tuple(asked.check for asked in self.asked)
+
+    @property
     def disturbs(self) -> bool:
         """Whether its load would be part of what others measure beside it; probers load next to nothing."""
         return self.scenario.tool is not Tool.PROBE
@@ -177,7 +181,10 @@ def of(profile: Profile, source: Path) -> Programme:
         raise InvalidInputError("\n".join(refusals))
     everything = list(measurements.values())
     if profile.canary:
-        everything.append(_canary(measurements.values(), source))
+        planted = _canary(everything, source)
+        # Next to the check that it is made of: the same workers have just shown that they can pass.
+        (copied,) = (place for place, each in enumerate(everything) if planted.asked[0].check in each.checks)
+        everything.insert(copied + 1, planted)
     return Programme(source, profile, sittings_of(waves_of(everything)))
 
 

@@ -68,8 +68,9 @@ def test_a_scenario_file_is_looked_for_beside_the_profile(write_profile, tmp_pat
 
 
 def test_the_canary_is_short_capped_far_below_its_threshold_and_named_for_what_it_is(programme):
-    canary = programme.measurements[-1]
+    copied, canary = programme.measurements[:2]
     assert canary.is_canary
+    assert not copied.is_canary
     assert canary.scenario.name == "tcp-1:1-canary"
     assert canary.scenario.duration_s == 2
     assert canary.scenario.options.iperf.bandwidth == 1000 * 1024 * 8 // 10
@@ -206,7 +207,7 @@ def test_what_loads_nothing_goes_side_by_side_as_far_as_that_disturbs_nobody():
 def test_what_is_set_up_together_is_alike_and_no_more_than_the_largest_has():
     sittings = names(programmes.load(profiles.DEFAULT).sittings)
     tools, probes, many = sittings
-    assert tools == [["tcp-1:1"], ["udp-1:1"], ["http-qps"], ["grpc-qps"], ["tcp-1:1-canary"]]
+    assert tools == [["tcp-1:1"], ["tcp-1:1-canary"], ["udp-1:1"], ["http-qps"], ["grpc-qps"]]
     assert many == [["tcp-50:50"]]
     assert "policy-new-pod" in probes[0]
 
@@ -225,7 +226,7 @@ def crews(programme):
 
 def test_measurements_of_a_sitting_that_want_the_same_workers_share_them():
     assert crews(programmes.load(profiles.DEFAULT)) == [
-        ["tcp-1:1", "udp-1:1", "tcp-1:1-canary"],
+        ["tcp-1:1", "tcp-1:1-canary", "udp-1:1"],
         # Were they to share those of iperf, a worker without fortio would cost them, too.
         ["http-qps", "grpc-qps"],
         ["policy-new-pod"],
