@@ -88,8 +88,23 @@ def pids_that_speak_of(text, where):
 
 @pytest.fixture(scope="session")
 def processes_of():
-    """Return what lists the processes whose environment speaks of a folder, as a cluster's all do."""
-    return lambda folder: pids_that_speak_of(folder, "environ")
+    """Return what lists the processes whose environment speaks of a folder, or that are in it.
+
+    A cluster's all do; a fork's environment is shown as that of what it is forked from.
+    """
+
+    def is_in(pid, folder):
+        try:
+            return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder)
+        except OSError:
+            return False
+
+    def processes_of(folder):
+        others = (int(path.name) for path in Path("/proc").glob("[0-9]*") if path.name != str(os.getpid()))
+        within = {pid for pid in others if is_in(pid, folder)}
+        return sorted(within.union(pids_that_speak_of(folder, "environ")))
+
+    return processes_of
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def test_a_probe_succeeds_after_so_many_successes_in_a_row():
 
 
 def test_an_eager_probe_does_not_count_failures_before_the_first_period():
-    found, counted = collect(["not yet"] * 3 + [None], eager=True, period_s=0.2, failure_threshold=1)
+    found, counted = collect(["not yet"] * 3 + [None], eager=True, period_s=1.0, failure_threshold=1)
     assert (found, counted) == ([Verdict(healthy=True)], [])
 
 
