@@ -51,11 +51,6 @@ class Runs:
     def places(self) -> dict[str, int]:
         return {run_id: place for place, run_id in enumerate(self.ids)}
 
-    def places_of(self, run_ids: Sequence[str]) -> Codes:
-        """Return where these runs are; -1 for one that is not among them."""
-        found = pc.index_in(pa.array(run_ids, pa.string()), value_set=pa.array(self.ids, pa.string()))
-        return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
-
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -79,11 +74,9 @@ class Rows:
     @classmethod
     def of(cls, table: pa.Table, runs: Runs) -> Rows:
         """Read them; what is of no counting run, of warming up, or no number is left out."""
-        ids, names = _coded(table.column("run_id"))
-        to_place = runs.places_of(names or [""])
-        run = to_place[ids]
+        run, unjudged = _placed(table.column("run_id"), runs)
         value = np.asarray(table.column("value").to_numpy(), dtype=np.float64)
-        repeat = pc.fill_null(table.column("repeat"), -1).to_numpy()
+        repeat = _repeats(table.column("repeat"))
         counts = (run >= 0) & np.isfinite(value) & runs.counting[run]
         if (repeat >= 0).any():
             repeated = np.zeros(len(runs.ids), dtype=bool)
@@ -95,18 +88,20 @@ class Rows:
             for part, column in SIDES.items()
             if column in table.column_names
         }
-        unjudged = int((to_place < 0).sum()) if len(names) else 0
         made = cls(runs, run, repeat, value, path, path_names, sides, unjudged)
         return made if counts.all() else made._only(counts)
 
     @property
     def paths(self) -> list[str]:
+        if len(self.path_names) <= 1:
+            return list(self.path_names)
         present = np.bincount(self.path, minlength=len(self.path_names)) > 0
         return sorted(name for name, there in zip(self.path_names, present, strict=True) if there)
 
     def families(self, path: str) -> list[str]:
         """Return the IP families by which a path was gone."""
-        present = np.bincount(self.run[self._is_path(path)], minlength=len(self.runs.ids)) > 0
+        run = self.run if self.paths == [path] else self.run[self._is_path(path)]
+        present = np.bincount(run, minlength=len(self.runs.ids)) > 0
         return sorted(set(self.runs.families[present]))
 
     def of_way(self, path: str, family: str) -> Rows:
@@ -147,6 +142,8 @@ class Rows:
             yield names[code], *self._per_run(sorting.groups[chosen] % span, values[chosen])
 
     def _is_path(self, path: str) -> NDArray[np.bool_]:
+        if len(self.path_names) == 1:
+            return np.broadcast_to(np.bool_(self.path_names[0] == path), self.path.shape)
         return np.array([name == path for name in self.path_names])[self.path]
 
     def _only(self, chosen: NDArray[np.bool_]) -> Rows:
@@ -162,7 +159,7 @@ class Rows:
 
     def _groups(self) -> Codes:
         """Number runs and repeats together; a run that was not repeated is its own only one."""
-        return self.run * self._repeats + self.repeat + 1
+        return self.run if self._repeats == 1 else self.run * self._repeats + self.repeat + 1
 
     @property
     def _repeats(self) -> int:
@@ -189,10 +186,10 @@ class _Sorting:
 
     @classmethod
     def of(cls, groups: Codes, values: Values) -> _Sorting:
-        if (np.diff(groups) < 0).any():  # the lake has them in order, but for nodes
+        if (groups[1:] < groups[:-1]).any():  # the lake has them in order, but for nodes
             order = np.argsort(groups, kind="stable")
             groups, values = groups[order], values[order]
-        begins = np.flatnonzero(np.diff(groups, prepend=-1))
+        begins = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
         counts = np.diff(begins, append=len(groups))
         sizes = np.unique(counts)
         if len(sizes) == 1:  # as it is most often
@@ -217,6 +214,24 @@ class _Sorting:
         return picked
 
 
+# Of ten million rows a column is 80 MB: one that is the same all over takes none (`broadcast_to`).
+def _placed(ids: pa.ChunkedArray, runs: Runs) -> tuple[Codes, int]:
+    """Return where the run of each row is, and of how many there are rows that are not listed."""
+    codes, unknown = [np.zeros(0, dtype=np.int64)], set()
+    for chunk in ids.chunks:
+        names = chunk.dictionary.to_pylist()
+        places = np.array([runs.places.get(name, -1) for name in names] or [-1], dtype=np.int64)
+        codes.append(places[chunk.indices.to_numpy()])
+        unknown |= {name for name, place in zip(names, places.tolist(), strict=False) if place < 0}
+    return np.concatenate(codes), len(unknown)
+
+
+def _repeats(column: pa.ChunkedArray) -> Codes:
+    if column.null_count == len(column):
+        return np.broadcast_to(np.int64(-1), len(column))
+    return np.asarray(pc.fill_null(column, -1).to_numpy(), dtype=np.int64)
+
+
 def _coded(column: pa.ChunkedArray, untold: str = "") -> tuple[Codes, list[str]]:
     """Return the texts of a column as codes, and what each stands for; null stands for `untold`."""
     if not len(column):
@@ -225,7 +240,7 @@ def _coded(column: pa.ChunkedArray, untold: str = "") -> tuple[Codes, list[str]]
     names = coded.dictionary.to_pylist()
     codes = coded.indices
     if len(names) == 1 and not coded.null_count:
-        return np.zeros(len(codes), dtype=np.int64), names
+        return np.broadcast_to(np.int64(0), len(codes)), names
     if coded.null_count:
         names = names if untold in names else [*names, untold]
         codes = pc.fill_null(codes, names.index(untold))
