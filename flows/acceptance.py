@@ -45,6 +45,7 @@ from tasks.acceptance import AcceptanceReport
 from tasks.deploy import prepare
 from tasks.lease import Tenancy
 from tasks.pair import facts
+from tasks.patience import try_again_soon
 from tasks.progress import Chapter, Chapters, heard_by, listener
 from tasks.report import Report, label
 
@@ -155,6 +156,7 @@ def acceptance(
         lease_namespace: Where that lease is.
         lake: Address of the lake; by default the one in the checkout's home.
     """
+    try_again_soon()
     programme = programmes.load(profile, strict=strict, canary=canary)
     home = Home.beside(CHECKOUT)
     lake = lake or str(home.lake)
