@@ -15,7 +15,7 @@ from netcadence.errors import PermanentError
 from netcadence.home import Home
 
 #: The first start makes the database, which takes a while on a slow disk.
-_START_WITHIN_S: Final = 90.0
+_START_WITHIN_S: Final = 180.0
 _ASK_S: Final = 2.0
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from netcadence.embedded.network.namespaces import namespaces_of
 from netcadence.kube.access import Access
 from netcadence.kube.resource import CRD, NAMESPACE, NODE, ROLE, ROLE_BINDING, SERVICE_ACCOUNT, Resource
 from tests import parts
+from tests.pages.chromium import Browser
 from tests.rooms import Roll, RoomScheduling
 
 # Programs beside the interpreter, such as fortio, are found as by the worker of an embedded cluster.
@@ -205,3 +207,14 @@ def granted():
         }
 
     return granted
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A browser, for what is to be looked at."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    opened = Browser(program, tmp_path_factory.mktemp("chromium"))
+    yield opened
+    opened.close()

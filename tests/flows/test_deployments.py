@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import yaml
 
-from flows import environment
+from flows import environment, pages
 from flows.command_line import application, outcome_of
 from netcadence.kube.resource import DEPLOYMENT, REQUEST, RUN
 from netcadence.lake import Lake
@@ -68,12 +68,21 @@ def alerts(prefect, told, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def watched(registered, alerts, cluster, tmp_path_factory, write_scenario, write_sla):  # noqa: PLR0917 - fixtures
+def served(home, until):
+    """Have the pages of this session's home served, as beside a server of its own."""
+    pages.start(home)
+    until(home.served_at.exists)
+    yield
+    pages.stop(home)
+
+
+@pytest.fixture(scope="module")
+def watched(registered, alerts, served, cluster, tmp_path_factory, write_scenario, write_sla):  # noqa: PLR0917 - fixtures
     """The end of an order whose threshold nothing can meet, with credentials out of a block.
 
     Its lake is its own: what other tests have measured on a cluster of that name is not of its night.
     """
-    del registered, alerts
+    del registered, alerts, served
     from prefect.blocks.system import Secret  # noqa: PLC0415 - imports Prefect
 
     from flows.watch import watch  # noqa: PLC0415 - likewise
@@ -82,7 +91,7 @@ def watched(registered, alerts, cluster, tmp_path_factory, write_scenario, write
     order = Order(
         cluster="lab",
         credentials="lab-kubeconfig",
-        files=(write_scenario("tcp-night"),),
+        files=(write_scenario("tcp-night", shape="mesh"),),
         sla=str(write_sla(throughput_min_kbytes=10**9)),
         lake=str(tmp_path_factory.mktemp("night")),
     )
@@ -233,6 +242,56 @@ def test_the_page_of_all_clusters_says_what_tonight_came_to(watched, ask):
     found = ask("artifacts/filter", {"artifacts": {"key": {"any_": ["clusters-tonight"]}}})
     pages = [each["data"] for each in found if "| lab | **FAIL** |" in each["data"]]
     assert any("| tcp-night | 0 of 1 | **FAIL** |" in page for page in pages)
+
+
+@pytest.fixture
+def seen(prefect, browser, until):
+    """Return what shows a page of Prefect's and returns its text, once there are certain words in it."""
+
+    def seen(path, *words):
+        browser.open(f"{prefect.removesuffix('/api')}/{path}", width=1280)
+
+        def shown():
+            text = browser.run("document.body.innerText")
+            return text if all(word in text for word in words) else ""
+
+        text = until(shown, deadline_s=90)
+        # What a browser asks for by itself, and a picture of Prefect's own that is not there.
+        mine = [
+            each for each in browser.complaints if not str(each["entry"]["url"]).endswith((".ico", ".svg"))
+        ]
+        assert [each for each in mine if each["entry"]["level"] == "error"] == []
+        return text
+
+    return seen
+
+
+def test_prefects_pages_show_the_run_its_verdict_its_mesh_and_the_night(watched, ask, seen, browser, until):
+    order = str(watched.state_details.flow_run_id)
+    assert "tcp-night on lab" in seen(f"runs/flow-run/{order}", "SLABreached")
+    found = {
+        each["key"]: each
+        for each in ask("artifacts/filter", {"artifacts": {"key": {"like_": "-tcp-night-lab"}}})
+    }
+    verdict, mesh = found["verdict-tcp-night-lab"], found["mesh-tcp-night-lab"]
+    assert "cluster:lab" in seen(f"runs/flow-run/{verdict['flow_run_id']}", "SLABreached", "Artifacts")
+    browser.run("document.querySelector('#artifacts').click()")
+    until(lambda: all(key in browser.run("document.body.innerText") for key in found))
+    page = seen(f"artifacts/artifact/{verdict['id']}", "FAIL: tcp-night on lab", "Data Docs:")
+    assert "≥ 1,000,000,000 KBytes/s" in page
+    links = browser.run("[...document.links].map((each) => each.href)")
+    report, docs = (next(each for each in links if f"/{place}/" in each) for place in ("reports", "gx"))
+    assert "node-0" in seen(f"artifacts/artifact/{mesh['id']}", "node by node", "node-0 → node-1")
+    pictures = "[...document.images].map((each) => each.complete && each.naturalWidth)"
+    assert 700 in browser.run(pictures)
+    night = ask(
+        "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [order]}, "type": {"any_": ["markdown"]}}}
+    )
+    told = seen(f"artifacts/artifact/{night[0]['id']}", "0 of 1 cluster green; not: lab FAIL", "tcp-night")
+    assert "A cluster is green where all that was measured on it passed." in told
+    for link, words in ((report, "The threshold is missed"), (docs, "tcp-night")):
+        browser.open(link, width=1280)
+        assert words in browser.run("document.body.innerText")
 
 
 def test_progress_was_shown_while_traffic_ran(watched, ask):

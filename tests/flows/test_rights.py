@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
+from flows.command_line import application, outcome_of
+from flows.environment import MANIFESTS
 from netcadence.embedded import Cluster, Settings
 from netcadence.kube import leftovers
 from netcadence.kube.access import Access
@@ -44,10 +49,34 @@ def orchestrator(lab, namespace, kubeconfig_of):
 
 
 @pytest.fixture(scope="module")
-def state(measure, write_scenario, orchestrator):
-    """The final state of a run under that account, its workers under theirs."""
+def in_its_pod(orchestrator, tmp_path_factory):
+    """Return a surrounding such as a pod of that account has: two variables, a token and a certificate."""
+    config = yaml.safe_load(orchestrator.read_text())
+    cluster, files = config["clusters"][0]["cluster"], tmp_path_factory.mktemp("serviceaccount")
+    (files / "token").write_text(config["users"][0]["user"]["token"])
+    shutil.copy(cluster["certificate-authority"], files / "ca.crt")
+    host, _, port = cluster["server"].removeprefix("https://").rpartition(":")
+
+    @contextlib.contextmanager
+    def in_its_pod():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("KUBERNETES_SERVICE_HOST", host)
+            patch.setenv("KUBERNETES_SERVICE_PORT", port)
+            patch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(files / "none"))
+            where = "kubernetes.config.incluster_config.SERVICE_"
+            patch.setattr(f"{where}TOKEN_FILENAME", str(files / "token"))
+            patch.setattr(f"{where}CERT_FILENAME", str(files / "ca.crt"))
+            yield
+
+    return in_its_pod
+
+
+@pytest.fixture(scope="module")
+def state(measure, write_scenario, in_its_pod):
+    """The final state of a run under that account, without a kubeconfig; its workers are under theirs."""
     scenario = write_scenario("tcp-1:1", rounds=2)
-    return measure(scenario, on=SimpleNamespace(kubeconfig=orchestrator))
+    with in_its_pod():
+        return measure(scenario, on=SimpleNamespace(kubeconfig=None))
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +130,26 @@ def used_by(lab, namespace):
     return used_by
 
 
-def test_a_run_under_the_orchestrators_own_account_passes(state):
+def test_a_run_in_a_pod_under_the_orchestrators_own_account_passes(state):
     assert state.result(raise_on_failure=False).judgement.verdict is Verdict.PASS
+
+
+def test_the_command_line_reaches_the_cluster_of_its_pod(in_its_pod, home, capsys):
+    del home
+    with in_its_pod():
+        code = outcome_of(lambda: application(["clean", "--dry-run", "--json"], standalone_mode=False))
+    assert (code, json.loads(capsys.readouterr().out)["cluster"]) == (0, "in-cluster")
+
+
+def test_a_job_of_a_flow_run_has_that_account_in_the_namespace_that_the_manifests_make(namespace):
+    template = yaml.safe_load((MANIFESTS / "base-job-template.yaml").read_text(encoding="utf-8"))
+    asked = template["variables"]["properties"]
+    assert (asked["service_account_name"]["default"], asked["namespace"]["default"]) == (
+        ORCHESTRATOR,
+        namespace,
+    )
+    runner = yaml.safe_load_all((MANIFESTS / "flow-runner.yaml").read_text(encoding="utf-8"))
+    assert {body["metadata"]["namespace"] for body in runner} == {namespace}
 
 
 def test_a_run_over_services_under_that_account_passes_too(over_services, out_of_reach):

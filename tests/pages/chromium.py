@@ -90,7 +90,7 @@ class Browser:
         return self._unread.popleft()
 
     def open(self, path, *, width, height=900, scheme="light"):
-        """Show a file, on a screen so wide, to somebody who likes it light or dark."""
+        """Show a file, or an address, on a screen so wide, to somebody who likes it light or dark."""
         self.events.clear()
         self.ask(
             "Emulation.setDeviceMetricsOverride",
@@ -100,7 +100,7 @@ class Browser:
             mobile=width < 600,
         )
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.ask("Page.navigate", url=path.as_uri())
+        self.ask("Page.navigate", url=path if isinstance(path, str) else path.as_uri())
         while not any(each.get("method") == "Page.loadEventFired" for each in self.events):
             self.events.append(self._next())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -16,7 +15,6 @@ from netcadence.report.page import run_page
 from netcadence.report.page.past import PastFinding
 from netcadence_worker.contract import Interval, Mark, Reason, ReportedError, Result, Role, Tool, ToolVersion
 from netcadence_worker.histogram import Bucket, Histogram
-from tests.pages.chromium import Browser
 
 STARTED_AT = datetime(2026, 1, 31, 3, 30, tzinfo=UTC)
 #: What a cluster could call its things.
@@ -162,14 +160,3 @@ def hostile(make_record, make_judgement, make_past):
     )
     judgement = replace(judgement, docs="javascript:alert(1)")
     return run_page(record, judgement, history=make_past(9), lake=HOSTILE[1], left_out=[HOSTILE[0]])
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """The browser of all tests here."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not program:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    opened = Browser(program, tmp_path_factory.mktemp("chromium"))
-    yield opened
-    opened.close()
