@@ -203,7 +203,7 @@ def acceptance(
     with progress.phase("store"):
         steps.store(progress.outcome(), lake)
     done = AcceptanceReport(progress.outcome(), keeper.url)
-    steps.report(done, home)
+    done = steps.report(done, home)
     return steps.state_of(done)
 
 

@@ -74,7 +74,9 @@ def as_json(done: AcceptanceReport, page: str) -> dict[str, Any]:
     """Return what a machine wants to know."""
     code = int(of_verdict(done.acceptance.verdict))
     return (
-        {"exit_code": code, "prefect_run": page} | acceptance_as_json(done.acceptance) | {"lake": done.lake}
+        {"exit_code": code, "prefect_run": page}
+        | acceptance_as_json(done.acceptance)
+        | {"lake": done.lake, "page": done.page or None}
     )
 
 
@@ -95,7 +97,7 @@ def show(done: AcceptanceReport, page: str, console: Console, *, junit: Path | N
     found = done.acceptance
     console.print(acceptance_table(found))
     console.print()
-    for what, address in (("flow", page), ("lake", done.lake), ("junit", junit)):
+    for what, address in (("page", done.page), ("flow", page), ("lake", done.lake), ("junit", junit)):
         if address:
             console.print(Text.assemble((f"{what:<6}", "dim"), f" {address}"), soft_wrap=True)
     said = Text.assemble((found.verdict.value, VERDICT_STYLES[found.verdict]), f"  {summary(found)}")

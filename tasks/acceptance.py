@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 
 from netcadence.acceptance.outcome import Acceptance
+from netcadence.errors import NetcadenceError
 from netcadence.home import Home
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 from netcadence.report import acceptance_as_markdown, acceptance_rows, summary
+from netcadence.report.page import keep_acceptance_page
 from tasks import ending
 from tasks.announcement import ACCEPTANCE, announce
 from tasks.progress import listener
@@ -23,10 +26,16 @@ from tasks.step import step
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceReport:
-    """What an acceptance hands to whoever called it; `lake` is the address of the lake."""
+    """What an acceptance hands to whoever called it.
+
+    Attributes:
+        lake: Address of the lake.
+        page: Address of the page that shows it; empty where there is none.
+    """
 
     acceptance: Acceptance
     lake: str
+    page: str = ""
 
 
 @step(
@@ -42,13 +51,21 @@ def store(done: Acceptance, lake: str) -> None:
 
 
 @step("report acceptance")
-def report(done: AcceptanceReport, home: Home) -> None:
-    """Leave a table and a page as artifacts: one series of each for profile and cluster.
+def report(done: AcceptanceReport, home: Home) -> AcceptanceReport:
+    """Write the page, and leave a table and what it says as artifacts, a series each for profile and cluster.
 
     Args:
-        home: Where the checks' pages are kept.
+        home: Where pages are kept.
+
+    Returns:
+        The report with the address of its page. What was measured and judged counts without one.
     """
     found = done.acceptance
+    try:
+        path = home.reports / f"{found.acceptance_id}.html"
+        done = replace(done, page=keep_acceptance_page(found, done.lake, path))
+    except NetcadenceError as error:
+        get_run_logger().warning("no page of acceptance %s: %s", found.acceptance_id, error)
     name = (found.programme.profile.name, found.cluster)
     about = f"{found.verdict}: {summary(found)} ({found.acceptance_id})"
     announce(
@@ -57,7 +74,7 @@ def report(done: AcceptanceReport, home: Home) -> None:
         name=found.programme.profile.name,
         run_id=found.acceptance_id,
         kind=ACCEPTANCE,
-        details={"message": message_of(done), "lake": done.lake},
+        details={"message": message_of(done), "page": done.page, "lake": done.lake},
     )
     create_table_artifact(
         acceptance_rows(found), key=artifact_key("acceptance-table", *name), description=about
@@ -67,6 +84,7 @@ def report(done: AcceptanceReport, home: Home) -> None:
         key=artifact_key("acceptance", *name),
         description=about,
     )
+    return done
 
 
 def state_of(done: AcceptanceReport) -> State[Any]:

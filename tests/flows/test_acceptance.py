@@ -9,6 +9,8 @@ import json
 import os
 import signal
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -167,6 +169,14 @@ def test_prefect_has_a_table_and_a_page_with_the_evidence(done, ask):
     for run in done.found["runs"].values():
         assert run["data_docs"] in found["acceptance-lab-lab"]["data"]
     assert '"verdict": "PASS"' in found["acceptance-table-lab-lab"]["data"]
+
+
+def test_its_page_leads_to_the_pages_of_its_runs(done):
+    page = Path(unquote(done.found["page"].removeprefix("file://")))
+    text = page.read_text(encoding="utf-8")
+    for run_id in done.found["runs"]:
+        assert f'href="{run_id}.html"' in text
+        assert page.with_name(f"{run_id}.html").exists()
 
 
 def test_a_build_server_gets_a_case_for_each_check(done):

@@ -8,6 +8,8 @@ from random import Random
 
 import pytest
 
+from netcadence.acceptance import programme as programmes
+from netcadence.acceptance.outcome import CANARY, Acceptance, Measured, results_of
 from netcadence.confidence import ConfidenceInterval
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import Finding, Judgement, NodeFacts, PairOutcome, RunFacts, RunRecord, Skew, Verdict
@@ -160,3 +162,50 @@ def hostile(make_record, make_judgement, make_past):
     )
     judgement = replace(judgement, docs="javascript:alert(1)")
     return run_page(record, judgement, history=make_past(9), lake=HOSTILE[1], left_out=[HOSTILE[0]])
+
+
+PROFILE = """
+name: lab
+canary: true
+checks:
+  - {name: many, title: "%(title)s", level: required, scenario: "tcp-50:50",
+     thresholds: {throughput_min_kbytes: {above: 1000}}}
+  - {name: balanced, title: Load balancer, level: optional, scenario: load-balancer}
+  - {name: calls, title: Calls, level: recommended, scenario: "http-1:1"}
+"""
+
+
+@pytest.fixture(scope="session")
+def acceptance(tmp_path_factory, many, make_judgement):
+    """An acceptance in which one check failed, one does not apply, and one has no result."""
+    file = tmp_path_factory.mktemp("profile") / "lab.yaml"
+    file.write_text(PROFILE % {"title": "<script>alert(1)</script>"}, encoding="utf-8")
+    programme = programmes.load(file)
+    measured = []
+    for each in programme.measurements:
+        run_id, findings = f"run-{each.scenario.name.replace(':', '-')}", make_judgement().findings
+        verdict = Verdict.FAIL
+        if each.scenario.protocol == "HTTP":
+            measured.append(Measured(each, run_id, error=f"it said {HOSTILE[1]}"))
+            continue
+        if each.scenario.tool == "probe":
+            verdict = Verdict.NOT_APPLICABLE
+            findings = (replace(findings[0], verdict=verdict, detail="nobody gives an address"),)
+            findings += tuple(
+                replace(make_judgement(verdict, value=None).findings[1], requirement=one.name)
+                for one in each.requirements
+            )
+        else:
+            findings = make_judgement(verdict, value=900.0).findings
+        record = replace(many, facts=replace(many.facts, run_id=run_id, scenario=each.scenario.name))
+        measured.append(Measured(each, run_id, record, Judgement(verdict, findings)))
+    found = [result for each in measured for result in results_of(each)]
+    return Acceptance(
+        acceptance_id="20260131-033000-lab-abcd",
+        cluster=HOSTILE[0],
+        programme=programme,
+        started_at=STARTED_AT,
+        ended_at=STARTED_AT + timedelta(seconds=61),
+        results=tuple(each for each in found if each.level != CANARY),
+        canary=next(each for each in found if each.level == CANARY),
+    )

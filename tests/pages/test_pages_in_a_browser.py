@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from netcadence.report.page import keep_acceptance_page
+
 PHONE, DESK = 390, 1280
 #: The least contrast of text to what is behind it, by WCAG 2.2 for level AA.
 LEAST_CONTRAST = 4.5
@@ -52,6 +54,17 @@ def file(hostile, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "run.html"
     path.write_text(hostile, encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_the_page_of_an_acceptance_fits_its_screen_and_asks_nobody(browser, acceptance, tmp_path, width):
+    keep_acceptance_page(acceptance, "", tmp_path / "acceptance.html")
+    browser.open(tmp_path / "acceptance.html", width=width, scheme="dark" if width == PHONE else "light")
+    browser.run(_OPEN_ALL)
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run(_CONTRASTS) == []
+    assert browser.complaints == []
+    assert browser.requests == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

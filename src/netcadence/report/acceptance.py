@@ -21,7 +21,8 @@ from netcadence.report.table import VERDICT_STYLES
 from netcadence.words import counted
 
 #: What the canary's row says in the place of a verdict, by whether the alarm rang.
-_ALARM: Final = {True: "RANG", False: "SILENT"}
+RANG: Final = "RANG"
+_ALARM: Final = {True: RANG, False: "SILENT"}
 
 
 @dataclass(frozen=True, slots=True)

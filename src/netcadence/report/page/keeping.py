@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from netcadence.acceptance.outcome import Acceptance
 from netcadence.errors import InvalidInputError
 from netcadence.lake import Lake
 from netcadence.lake.recollection import Recollection
 from netcadence.lake.storage import Storage
 from netcadence.report.page import past
+from netcadence.report.page.acceptance import acceptance_page
 from netcadence.report.page.run import run_page
 
 
@@ -24,6 +26,18 @@ def keep_run_page(run: Recollection, lake: Lake, path: Path) -> str:
     history = past.read(lake, run.record.facts)
     page = run_page(run.record, run.judgement, history=history, lake=lake.url, left_out=run.left_out)
     return keep(page, path)
+
+
+def keep_acceptance_page(done: Acceptance, lake: str, path: Path) -> str:
+    """Write the page of an acceptance, which leads to its runs' in the same folder, and return its address.
+
+    Raises:
+        InvalidInputError: The path is that of a folder.
+        LakeError: The file could not be written.
+    """
+    names = {each.run_id: f"{each.run_id}.html" for each in done.measured}
+    pages = {run_id: name for run_id, name in names.items() if path.with_name(name).exists()}
+    return keep(acceptance_page(done, pages=pages, lake=lake), path)
 
 
 def keep(page: str, path: Path) -> str:

@@ -52,7 +52,7 @@ def run_page(
             _Note(each.about, each.text) for each in content.notes(record, judgement) if each.about != "mesh"
         ],
         mesh=heatmap.of_mesh(record),
-        charts=tuple(_charts(record, judgement, history)) if is_measured else (),
+        charts=tuple(charts_of(record, judgement, history)) if is_measured else (),
         all_pairs=pairs.table_of_pairs(record, judgement),
         checks=_checks(judgement),
         nodes=_nodes(facts),
@@ -64,7 +64,10 @@ def run_page(
     )
 
 
-def _charts(record: RunRecord, judgement: Judgement, history: Sequence[PastFinding]) -> Iterator[Chart]:
+def charts_of(
+    record: RunRecord, judgement: Judgement, history: Sequence[PastFinding] = ()
+) -> Iterator[Chart]:
+    """Yield the plots of a run that was measured; `history` is what it came to until then."""
     yield from pairs.sorted_pairs(record, judgement)
     yield from pairs.by_second(record)
     yield from latency.distribution(record)
