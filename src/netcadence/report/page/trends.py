@@ -203,14 +203,33 @@ def _changes(key: SeriesKey, changes: Sequence[Change]) -> Table:
     rows = [
         (
             f"{each.at:%Y-%m-%d %H:%M}",
+            f"{each.earliest:%Y-%m-%d} to {each.latest:%Y-%m-%d}",
             figure(each.before.value, key.unit),
             figure(each.after.value, key.unit),
             percent(each.size.relative) or NOTHING,
+            _interval(each),
+            f"{each.p_value:.2g}",
             each.effect.value,
             "; ".join(map(str, each.causes)) or "nothing that is recorded",
             each.run_id,
         )
         for each in reversed(changes)
     ]
-    headings = ("Since (UTC)", "Before", "After", "Change", "Which is", "What else changed", "First run")
-    return Table.of("Changes of the level, the newest first", headings, rows, numbers=(1, 2, 3))
+    headings = (
+        "Since (UTC)",
+        "Date, with 95 %",
+        "Before",
+        "After",
+        "Change",
+        "Change, with 95 %",
+        "Chance in figures that are only shuffled, at most",
+        "Which is",
+        "What else changed",
+        "First run",
+    )
+    return Table.of("Changes of the level, the newest first", headings, rows, numbers=(2, 3, 4, 6))
+
+
+def _interval(change: Change) -> str:
+    low, high = change.size.low, change.size.high
+    return NOTHING if low is None or high is None else f"{percent(low)} to {percent(high)}"
