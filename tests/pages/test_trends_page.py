@@ -74,7 +74,7 @@ def test_its_plots_show_levels_change_points_and_the_threshold(page):
     assert 'class="change WORSE"' in plot
     assert "≥ 60,000" in plot
     assert "−20 %" in plot  # noqa: RUF001 - a minus, as people print it
-    assert re.search(r"2026-02-\d\d to 2026-02-\d\d", plot)
+    assert re.search(r">2026-02-\d\d( to 2026-02-\d\d)?<", plot)
     assert re.search(r"−\d\d % to −\d\d %", plot)  # noqa: RUF001 - likewise
 
 

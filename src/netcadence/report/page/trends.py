@@ -203,7 +203,7 @@ def _changes(key: SeriesKey, changes: Sequence[Change]) -> Table:
     rows = [
         (
             f"{each.at:%Y-%m-%d %H:%M}",
-            f"{each.earliest:%Y-%m-%d} to {each.latest:%Y-%m-%d}",
+            " to ".join(dict.fromkeys(f"{at:%Y-%m-%d}" for at in (each.earliest, each.latest))),
             figure(each.before.value, key.unit),
             figure(each.after.value, key.unit),
             percent(each.size.relative) or NOTHING,
@@ -222,7 +222,7 @@ def _changes(key: SeriesKey, changes: Sequence[Change]) -> Table:
         "After",
         "Change",
         "Change, with 95 %",
-        "Chance in figures that are only shuffled, at most",
+        "By chance, at most",
         "Which is",
         "What else changed",
         "First run",
