@@ -58,7 +58,15 @@ def main() -> None:
         return
     sys.argv[1:] = order.arguments
     del sys.modules[program.__name__]
-    runpy.run_module(package, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(package, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            raise
+        # Python would take apart all that is shared first, and the kernel copy each page of it for that.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code or 0)
 
 
 def _serve(orders: socket.socket) -> Order | None:

@@ -90,7 +90,7 @@ class _ForkServer:
 
     def __init__(self, image: Image) -> None:
         python, _, self._package = image.argv
-        self._answers: deque[asyncio.Future[int]] = deque()
+        self._answers: deque[asyncio.Future[tuple[int, asyncio.Future[int]]]] = deque()
         self._turn = asyncio.Lock()
         self._running: dict[int, asyncio.Future[int]] = {}
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -123,11 +123,11 @@ class _ForkServer:
         async with self._turn:  # a socket holds a few orders only
             if self.is_gone:
                 raise self._gone()
-            answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[tuple[int, asyncio.Future[int]]]
+            answer = asyncio.get_running_loop().create_future()
             socket.send_fds(self._orders, [message], [log])
             self._answers.append(answer)
-            pid = await answer
-            return pid, self._running[pid]
+            return await answer
 
     def close(self) -> None:
         if not self.is_gone:
@@ -152,11 +152,11 @@ class _ForkServer:
             if not answer.done():
                 answer.set_exception(OSError(word["errno"], os.strerror(word["errno"])))
             return
-        self._running[word["pid"]] = asyncio.get_running_loop().create_future()
+        ended = self._running[word["pid"]] = asyncio.get_running_loop().create_future()
         if answer.done():  # whoever ordered it was cancelled meanwhile
             os.kill(word["pid"], signal.SIGKILL)
         else:
-            answer.set_result(word["pid"])
+            answer.set_result((word["pid"], ended))  # it may have ended before anybody looks
 
     def _end(self) -> None:
         """Take the end of the server, and of all that came from it."""
