@@ -37,8 +37,11 @@ class WorkerProcess:
 
     def tools(self) -> list[int]:
         """Return the processes that it has started and that still run."""
-        children = Path(f"/proc/{self.pid}/task").glob("*/children")
-        return [int(pid) for file in children for pid in file.read_text().split()]
+        found: list[int] = []
+        for file in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+                found.extend(map(int, file.read_text().split()))
+        return found
 
     def kill(self) -> None:
         self._send(signal.SIGKILL)
