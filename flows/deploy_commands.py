@@ -56,6 +56,10 @@ def deploy(
         str, typer.Option(metavar="URL", help="Who is told of breaches and silence; kept for the next time.")
     ] = "",
     lake: LakeAddress = None,
+    image: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Of Jobs: deployments/flow-run-image, where nodes can pull it."),
+    ] = "",
 ) -> None:
     """Let deployments/prefect.yaml run by itself on a cluster: hourly, nightly, weekly.
 
@@ -71,6 +75,10 @@ def deploy(
     if pool is PoolType.KUBERNETES and (lake or "").partition("://")[0] not in {"s3", "gs"}:
         raise InvalidInputError(
             "--pool kubernetes needs --lake s3://… or gs://…: a Job's own disk goes with it"
+        )
+    if (pool is PoolType.KUBERNETES) != bool(image):
+        raise InvalidInputError(
+            "--pool kubernetes needs --image NAME, the flow-run image of its Jobs; no other pool takes one"
         )
     home = Home.beside(environment.CHECKOUT)
     home.prefect.mkdir(parents=True, exist_ok=True)
@@ -94,7 +102,7 @@ def deploy(
             Where,
             source="the command line",
         )
-        chosen = deploying.process_pool() if pool is PoolType.PROCESS else deploying.kubernetes_pool()
+        chosen = deploying.process_pool() if pool is PoolType.PROCESS else deploying.kubernetes_pool(image)
         told = deploying.variables(where, pool=chosen, lake=lake or str(home.lake), timezone=timezone)
         api = environment.prepare(home)
         display.step("looking for the Prefect server")

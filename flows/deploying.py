@@ -55,9 +55,11 @@ def process_pool() -> Pool:
     return Pool("netcadence", "process", ProcessWorker.get_default_base_job_template())
 
 
-def kubernetes_pool() -> Pool:
-    """Return the pool of a worker that makes a Kubernetes Job for each run."""
-    return Pool("netcadence-kubernetes", "kubernetes", yaml.safe_load(JOB_TEMPLATE.read_text()))
+def kubernetes_pool(image: str) -> Pool:
+    """Return the pool of a worker that makes a Kubernetes Job for each run, of this image."""
+    template = yaml.safe_load(JOB_TEMPLATE.read_text())
+    template["variables"]["properties"]["image"]["default"] = image
+    return Pool("netcadence-kubernetes", "kubernetes", template)
 
 
 def variables(where: Where, *, pool: Pool, lake: str, timezone: str) -> dict[str, str]:

@@ -315,6 +315,7 @@ def test_a_block_that_is_not_there_is_named(prefect):
         (["--timezone", "Mars/Olympus"], "--timezone Mars/Olympus: allowed: a name such as"),
         (["--webhook", "ftp://x"], "--webhook ftp://x: allowed: an address that begins with http"),
         (["--pool", "kubernetes"], "--pool kubernetes needs --lake s3://"),
+        (["--pool", "kubernetes", "--lake", "s3://b/l"], "--pool kubernetes needs --image NAME"),
         (["--embedded", "--context", "x"], "--embedded brings its own cluster"),
     ],
 )

@@ -6,6 +6,7 @@ They take a minute, and some more where there is no base yet; where there is no 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -59,21 +60,29 @@ def storage():
 
 
 @pytest.fixture(scope="session")
-def base(storage, tmp_path_factory):
+def based(storage, tmp_path_factory):
+    """Return what makes a base image of Debian with more packages, unless it is there already."""
     del storage
-    there = subprocess.run(["buildah", "inspect", "--type", "image", BASE], capture_output=True, check=False)
-    if there.returncode == 0:
-        return BASE
-    system = tmp_path_factory.mktemp("base") / "system"
-    targets = run(
-        "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main"
-    )
-    run("debootstrap", "--variant=minbase", "trixie", str(system), targets.splitlines()[0])
-    container = run("buildah", "from", "scratch")
-    run("buildah", "add", container, str(system), "/")
-    run("buildah", "commit", "--rm", container, BASE)
-    shutil.rmtree(system)
-    return BASE
+
+    def based(name, *packages):
+        there = subprocess.run(
+            ["buildah", "inspect", "--type", "image", name], capture_output=True, check=False
+        )
+        if there.returncode == 0:
+            return name
+        system = tmp_path_factory.mktemp("base") / "system"
+        targets = run(
+            "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main"
+        )
+        more = [f"--include={','.join(packages)}"] if packages else []
+        run("debootstrap", "--variant=minbase", *more, "trixie", str(system), targets.splitlines()[0])
+        container = run("buildah", "from", "scratch")
+        run("buildah", "add", container, str(system), "/")
+        run("buildah", "commit", "--rm", container, name)
+        shutil.rmtree(system)
+        return name
+
+    return based
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +92,7 @@ def name(storage, request):
     if GIVEN:
         yield GIVEN
         return
-    base = request.getfixturevalue("base")
+    base = request.getfixturevalue("based")(BASE)
     script = CHECKOUT / "worker-image" / "build-image.sh"
     environment = os.environ | {"BUILDER": "buildah", "PYTHON": sys.executable}
     # Without fortio: what builds it takes longer to fetch than all of the rest to build.
@@ -93,21 +102,28 @@ def name(storage, request):
     run("buildah", "rmi", IMAGE)
 
 
-@pytest.fixture(scope="session")
-def image(name, tmp_path_factory):
-    """Return a directory with the image's `root` and `config.json`."""
-    directory = tmp_path_factory.mktemp("image")
+@contextlib.contextmanager
+def laid_out(name, directory, **more):
+    """Have an image's `root` and `config.json` in a directory, and in the image more programs, by name."""
     container = run("buildah", "from", "--pull-never", name)
     try:
         inspected = json.loads(run("buildah", "inspect", container))
         (directory / "config.json").write_text(json.dumps(inspected["OCIv1"]["config"]))
-        if not GIVEN and (fortio := shutil.which("fortio")):
-            # This machine's, which is built likewise, in the place of the image's own.
-            run("buildah", "copy", container, fortio, "/usr/local/bin/fortio")
+        for program, path in more.items():
+            run("buildah", "copy", container, path, f"/usr/local/bin/{program}")
         (directory / "root").symlink_to(run("buildah", "mount", container))
         yield directory
     finally:
         run("buildah", "rm", container)
+
+
+@pytest.fixture(scope="session")
+def image(name, tmp_path_factory):
+    """Return a directory with the image's `root` and `config.json`."""
+    # This machine's fortio, which is built likewise, in the place of the image's own.
+    fortio = None if GIVEN else shutil.which("fortio")
+    with laid_out(name, tmp_path_factory.mktemp("image"), **({"fortio": fortio} if fortio else {})) as image:
+        yield image
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Runs an image's program under the `restricted` Pod Security profile: launch.py DIRECTORY [ARGUMENT...].
 
 DIRECTORY holds `root`, a link to the image's files, and `config.json`, the image's configuration. Arguments
-replace the entry point. The network is the caller's, as a pod's container gets its pod's.
+replace the entry point. The network is the caller's, as a pod's container gets its pod's. An empty directory
+is mounted where NETCADENCE_EMPTY_DIR says.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from netcadence_worker.settings import SERVICE_ACCOUNT
 
 #: The engines' own profile, which RuntimeDefault means.
 SECCOMP = Path("/usr/share/containers/seccomp.json")
+EMPTY_DIR = "NETCADENCE_EMPTY_DIR"
 #: What describes the caller's surroundings and not the container's.
-NOT_PASSED_ON = {"PATH", "HOME", "TMPDIR", "LANG", "PWD", OWN_SERVICE_ACCOUNT}
+NOT_PASSED_ON = {"PATH", "HOME", "TMPDIR", "LANG", "PWD", OWN_SERVICE_ACCOUNT, EMPTY_DIR}
 
 
 def seccomp():
@@ -40,13 +42,16 @@ def seccomp():
     }
 
 
-def mounts(service_account):
+def mounts(service_account, empty):
     temporary = {"type": "tmpfs", "source": "tmpfs"}
     found = [
         {"destination": "/proc", "type": "proc", "source": "proc"},
         {"destination": "/dev", **temporary, "options": ["nosuid", "mode=755"]},
         {"destination": "/tmp", **temporary, "options": ["nosuid", "nodev", "mode=1777"]},  # noqa: S108
     ]
+    if empty:
+        where = {"destination": os.environ[EMPTY_DIR], "source": str(empty), "type": "bind"}
+        found.append({**where, "options": ["bind", "rw"]})
     if service_account:
         found.append(
             {
@@ -68,6 +73,13 @@ def readable_copy(source, target):
     return str(target)
 
 
+def writable_folder(folder):
+    """Make a folder that the container's user can write to, as a kubelet does."""
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
 def bundle(files, root, image, arguments):
     """Return the OCI runtime's configuration."""
     user, group = (int(number) for number in image["User"].split(":"))
@@ -80,12 +92,15 @@ def bundle(files, root, image, arguments):
         "process": {
             "user": {"uid": user, "gid": group},
             "args": arguments or image["Entrypoint"],
-            "cwd": "/",
+            "cwd": image.get("WorkingDir") or "/",
             "env": [*passed_on, *image["Env"]],
             "capabilities": {kind: [] for kind in kinds},
             "noNewPrivileges": True,
         },
-        "mounts": mounts(readable_copy(credentials, files / "credentials") if credentials else None),
+        "mounts": mounts(
+            readable_copy(credentials, files / "credentials") if credentials else None,
+            writable_folder(files / "empty") if EMPTY_DIR in os.environ else None,
+        ),
         "linux": {
             "namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")],
             "seccomp": seccomp(),

@@ -34,6 +34,9 @@ def as_markdown(
     ]
     addresses = (("Report", link(page)), ("Data Docs", link(judgement.docs)), ("Lake", lake))
     parts += [f"{what}: {address_as_markdown(address)}" for what, address in addresses if address]
+    if "://" in lake:
+        # Pages are files of the machine where the flow ran, such as a pod that is gone.
+        parts.append(f"Report, made again anywhere: `netcadence report {facts.run_id} --lake '{lake}'`")
     return "\n\n".join(parts) + "\n"
 
 

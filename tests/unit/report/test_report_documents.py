@@ -62,6 +62,7 @@ def test_markdown_has_heading_table_and_addresses(troubled, invalid):
     assert "| Consistency | 0.69999 | ≥ 0.7 | **FAIL** |" in page
     assert "Data Docs: `file:///docs/run.html`" in page
     assert "Lake: `s3://bucket/lake`" in page
+    assert f"`netcadence report {troubled.facts.run_id} --lake 's3://bucket/lake'`" in page
 
 
 def test_markdown_names_no_address_that_there_is_not(measured, passing):
