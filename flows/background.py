@@ -109,6 +109,8 @@ class Background:
                 break
             time.sleep(_PAUSE_S)
         self._file.unlink(missing_ok=True)
+        for process in _started:
+            process.poll()  # the end of a child has to be noticed by its parent
         return True
 
     def _last_words(self, lines: int = 15) -> str:
