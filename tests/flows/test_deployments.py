@@ -15,6 +15,7 @@ from netcadence.kube.resource import DEPLOYMENT, REQUEST, RUN
 from netcadence.lake import Lake
 from netcadence.lake.upkeep import Upkeep
 from netcadence.order import Order, Sweep, Where
+from netcadence.record import Verdict
 from netcadence.trends.look import Look
 
 
@@ -170,19 +171,28 @@ def test_a_breach_is_posted_to_the_webhook(watched, told, until):
     assert body["text"] == watched.message
 
 
-def test_a_regression_is_posted_to_the_webhook(alerts, told, until):
+def test_a_regression_and_a_measurement_that_does_not_hold_are_posted_and_a_check_is_not(alerts, told, until):
     del alerts
     from prefect import flow  # noqa: PLC0415 - imports Prefect
 
-    from tasks.announcement import announce_regression  # noqa: PLC0415 - likewise
+    from tasks.announcement import CHECK, RUN, announce, announce_regression  # noqa: PLC0415 - likewise
 
-    flow(lambda: announce_regression("lab", ["throughput -18 % since 3 March"]), name="regressing")()
+    def announcing():
+        for name, kind in (("tcp-check", CHECK), ("tcp-night", RUN)):
+            details = {"message": f"INVALID: {name} on lab"}
+            announce(Verdict.INVALID, cluster="lab", name=name, run_id="a-run", kind=kind, details=details)
+        announce_regression("lab", ["throughput -18 % since 3 March"])
 
-    def regression():
-        return [body for _, body in told[1] if body["about"] == "regression"]
+    flow(announcing, name="announcing")()
 
-    (body,) = until(regression)
-    assert body["text"] == "1 regression on lab: throughput -18 % since 3 March"
+    def posted():
+        found = [body for _, body in told[1] if body["about"] in ("regression", "invalid")]
+        return found if {body["about"] for body in found} == {"regression", "invalid"} else []
+
+    assert sorted(body["text"] for body in until(posted)) == [
+        "1 regression on lab: throughput -18 % since 3 March",
+        "INVALID: tcp-night on lab",
+    ]
 
 
 @pytest.fixture(scope="module")
