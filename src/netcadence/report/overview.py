@@ -21,15 +21,14 @@ def overview_in_words(nights: Collection[Tonight]) -> str:
         f"**{escaped(each.cluster)}** {each.verdict or 'no run'}" for each in nights if not each.is_green
     ]
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    green = f"{len(nights) - len(others)} of {counted(len(nights), 'cluster')} green"
-    return f"{green}; not: {', '.join(others[:_NAMED])}{more}" if others else green
+    return f"{_green(nights)}; not: {', '.join(others[:_NAMED])}{more}" if others else _green(nights)
 
 
 def overview_as_markdown(nights: Collection[Tonight], *, now: datetime) -> str:
     """Return the page: a row a cluster, and below it what its scenarios came to."""
     span = f"{NIGHT.total_seconds() / 3600:.0f} hours until {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     parts = [
-        f"## {overview_in_words(nights)}",
+        f"## {_green(nights)}",
         f"The {span}. A cluster is green where all that was measured on it passed.",
         _table(
             "| Cluster | Tonight | Passed | Last run (UTC) |", "|:--|:--|--:|:--|", map(_cluster_row, nights)
@@ -40,6 +39,10 @@ def overview_as_markdown(nights: Collection[Tonight], *, now: datetime) -> str:
             heading, lines = "| Measured | Passed | Last verdict | Last run |", "|:--|--:|:--|:--|"
             parts += [f"### {escaped(night.cluster)}", _table(heading, lines, _name_rows(night))]
     return "\n\n".join(parts) + "\n"
+
+
+def _green(nights: Collection[Tonight]) -> str:
+    return f"{sum(each.is_green for each in nights)} of {counted(len(nights), 'cluster')} green"
 
 
 def _table(heading: str, lines: str, rows: Iterable[str]) -> str:
