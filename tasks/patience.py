@@ -9,12 +9,12 @@ from prefect.utilities.math import clamped_poisson_interval
 
 #: Of what Prefect waits before its first tries; the later ones, for a server that is away, stay as they are.
 _SHARE: Final = 0.05
-_FIRST_TRIES_S: Final = 8
+_FIRST_TRIES_S: Final = 16
 _interval = clamped_poisson_interval
 
 
 def try_again_soon() -> None:
-    """Have the first three tries follow after 0.1, 0.2 and 0.4 s, instead of 2, 4 and 8.
+    """Have the first four tries follow after 0.1 to 0.8 s, instead of 2 to 16.
 
     SQLite refuses who has read before another one wrote, and takes the same a moment later. Of measurements
     that begin and end beside each other some are always refused, and all others wait for them.
