@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from collections.abc import Iterator
@@ -43,7 +44,10 @@ class ProgressArtifact:
         found = create_progress_artifact(0.0, key=None, description=f"{self._what}, {seconds:.0f} s")
         assert isinstance(found, UUID)  # noqa: S101 - a coroutine in an async flow only, which none here is
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._fill, args=(found, seconds, self._over), daemon=True)
+        # Prefect knows by its context which server this is.
+        here = contextvars.copy_context()
+        fill = (self._fill, found, seconds, self._over)
+        self._thread = threading.Thread(target=here.run, args=fill, daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -53,14 +57,16 @@ class ProgressArtifact:
             self._thread.join()
             self._thread = None
 
-    @staticmethod
-    def _fill(artifact: UUID, seconds: float, over: threading.Event) -> None:
+    def _fill(self, artifact: UUID, seconds: float, over: threading.Event) -> None:
         begun = time.monotonic()
-        with get_client(sync_client=True) as client:
-            while not over.wait(_EVERY_S):
-                share = min(_WHOLE, _WHOLE * (time.monotonic() - begun) / seconds)
-                client.update_artifact(artifact, ArtifactUpdate(data=share))
-            client.update_artifact(artifact, ArtifactUpdate(data=_WHOLE))
+        try:
+            with get_client(sync_client=True) as client:
+                while not over.wait(_EVERY_S):
+                    share = min(_WHOLE, _WHOLE * (time.monotonic() - begun) / seconds)
+                    client.update_artifact(artifact, ArtifactUpdate(data=share))
+                client.update_artifact(artifact, ArtifactUpdate(data=_WHOLE))
+        except Exception as error:  # noqa: BLE001 - whatever keeps a bar from filling concerns the bar alone
+            self._logger.warning("The bar of progress stays as it is: %s", error)
 
 
 @contextmanager

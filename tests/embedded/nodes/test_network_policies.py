@@ -503,7 +503,7 @@ def test_enforcement_can_be_late_or_switched_off(cast, put, policed):
         policed.set_policies(delay_s=2)
         written = time.monotonic()
         put({"podSelector": {}, "policyTypes": ["Ingress"]})
-        while reached(wanted):
+        while reached(wanted) or reached(wanted):  # one attempt may fail for a busy machine
             assert time.monotonic() < written + DEADLINE_S
         assert time.monotonic() - written >= 2
         policed.set_policies(enforced=False)
