@@ -206,8 +206,8 @@ def main() -> None:
     api = environment.prepare(home)
     server.start(api, home)
     figures = Figures()
-    embedded_start(figures)
     server.wait(api, home)
+    embedded_start(figures)
     from flows.benchmark import benchmark
     from flows.embedded_commands import WORKER_IMAGE
     from flows.session import attended
