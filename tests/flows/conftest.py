@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -283,8 +284,12 @@ def worker_processes(access, cluster):
     def worker_processes():
         pods, _ = access.list(POD, "netcadence")
         folder = Path(os.environ[ROOT_VARIABLE]) / cluster.name / "pods"
-        files = {pod["metadata"]["name"]: folder / pod["metadata"]["uid"] / "worker.pid" for pod in pods}
-        return {name: ProcessIdentity.parse(file.read_text()) for name, file in files.items()}
+        found = {}
+        for each in (pod["metadata"] for pod in pods):
+            with contextlib.suppress(FileNotFoundError):  # of a run before, and gone with its process
+                text = (folder / each["uid"] / "worker.pid").read_text()
+                found[each["name"]] = ProcessIdentity.parse(text)
+        return found
 
     return worker_processes
 

@@ -26,8 +26,12 @@ def told():
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            posts.append((self.headers["Content-Type"], json.loads(body)))
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            try:
+                told = json.loads(body)
+            except ValueError:
+                told = {"about": "no JSON", "text": body}
+            posts.append((self.headers["Content-Type"], told))
             self.send_response(204)
             self.end_headers()
 
