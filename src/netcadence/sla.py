@@ -154,6 +154,10 @@ class Requirement:
         figures = record.figures_by_repeat(self.metric.name)
         return interval_of(figures, self.statistic, seed=seed) if figures else None
 
+    def holds(self, value: float) -> bool:
+        """Tell whether a value is on the right side."""
+        return self.comparison.holds(value, self.threshold)
+
     def met_by(self, interval: ConfidenceInterval) -> bool | None:
         """Tell whether an interval is on the right side: all of it, nothing of it, or None."""
         return interval.reaches(self.threshold, self.comparison)

@@ -82,13 +82,13 @@ def _missed_even_so(requirement: Requirement, record: RunRecord) -> bool:
         return interval is not None and requirement.met_by(interval) is False
     if requirement.statistic.merged_percent is not None:
         latencies = [outcome.latencies for outcome in supposed.outcomes if outcome.latencies]
-        return bool(latencies) and not _reaches(requirement, requirement.statistic.of_histograms(latencies))
+        return bool(latencies) and not requirement.holds(requirement.statistic.of_histograms(latencies))
     values = [
         value
         for outcome in supposed.outcomes
         if (value := outcome.value(requirement.metric.name)) is not None
     ]
-    return bool(values) and not _reaches(requirement, requirement.statistic.of(values))
+    return bool(values) and not requirement.holds(requirement.statistic.of(values))
 
 
 def _best(requirement: Requirement, scenario: Scenario) -> float:
@@ -105,10 +105,6 @@ def _at_best(outcome: PairOutcome, requirement: Requirement, best: float) -> Pai
     others = tuple(result for result in outcome.results if result.metric != name)
     latencies = outcome.latencies and outcome.latencies.at_best()
     return replace(outcome, results=(*others, Result.of(name, best)), latencies=latencies)
-
-
-def _reaches(requirement: Requirement, value: float) -> bool:
-    return requirement.comparison.holds(value, requirement.threshold)
 
 
 def _joined(*parts: str) -> str:

@@ -93,8 +93,7 @@ class Judged:
 
 def misses(requirement: Requirement, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[int]:
     """Return which of the values miss a threshold, by place."""
-    holds, threshold = requirement.comparison.holds, requirement.threshold
-    return [place for place, value in enumerate(values.tolist()) if not holds(value, threshold)]
+    return [place for place, value in enumerate(values.tolist()) if not requirement.holds(value)]
 
 
 def back_test(requirement: Requirement, series: Series) -> BackTest:
