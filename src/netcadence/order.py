@@ -23,34 +23,33 @@ from netcadence.adjustment import Adjustment
 from netcadence.kube import wire as wires
 from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
+from netcadence.lake.address import LakeAddress
 
 #: A name of a cluster is a folder of the lake, a part of artifacts' keys and of deployments' names.
 _CLUSTER: Final = r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"
 _SHIPPED: Final = tuple(each.name for each in scenario.shipped())
 
 
-def _shipped(name: str) -> str:
-    if name not in _SHIPPED:
-        raise ValueError(f"there is no scenario {name!r}; allowed: {', '.join(_SHIPPED)}")
-    return name
+def _one_of(names: tuple[str, ...], unknown: str) -> AfterValidator:
+    """Allow these names only; `unknown` says what is wrong with another one."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"{unknown.format(name)}; allowed: {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
 
 
-def _wire(name: str) -> str:
-    if name not in wires.NAMES:
-        raise ValueError(f"wire {name!r} is not known; allowed: {', '.join(wires.NAMES)}")
-    return name
+def _choice(names: tuple[str, ...]) -> WithJsonSchema:
+    """Have a form let one choose among names."""
+    return WithJsonSchema({"type": "string", "enum": list(names)})
 
 
 #: A shipped scenario's name, which a form lets one choose.
-ScenarioName = Annotated[
-    str, AfterValidator(_shipped), WithJsonSchema({"type": "string", "enum": list(_SHIPPED)})
-]
+ScenarioName = Annotated[str, _one_of(_SHIPPED, "there is no scenario {!r}"), _choice(_SHIPPED)]
 #: A custom resource and those who speak by it, likewise.
-WireName = Annotated[
-    str,
-    AfterValidator(_wire),
-    WithJsonSchema({"type": "string", "enum": list(wires.NAMES)}),
-]
+WireName = Annotated[str, _one_of(wires.NAMES, "wire {!r} is not known"), _choice(wires.NAMES)]
 
 
 class Where(BaseModel):
@@ -123,9 +122,7 @@ class Order(Where):
     adjustment: Adjustment = Field(
         default=Adjustment(), description="What is otherwise than in the scenarios; what is empty is not."
     )
-    lake: str = Field(
-        default="", description="Address of the lake: a folder, s3://… or gs://…; by default the checkout's."
-    )
+    lake: LakeAddress = ""
     timeout_min: float = Field(
         default=120,
         gt=0,

@@ -14,6 +14,7 @@ import pandas as pd
 from great_expectations.data_context.types.base import DataContextConfig, FilesystemStoreBackendDefaults
 
 from netcadence.confidence import ConfidenceInterval
+from netcadence.home import Home
 from netcadence.judgement import docs, suites
 from netcadence.judgement.doubt import weighed
 from netcadence.judgement.frame import pairs_frame
@@ -45,7 +46,7 @@ def judge_frame(
     record: RunRecord, pairs: pd.DataFrame, requirements: Sequence[Requirement], *, home: Path
 ) -> Judgement:
     """Judge `pairs`, the table of `frame.pairs_frame`, as the run `record`."""
-    folder = home / "gx" / record.facts.run_id
+    folder = Home(home).docs / record.facts.run_id
     bench = _Bench(folder, record.facts.run_id, pairs)
     data = bench.validate("data", suites.data_checks(record.facts, pairs, requirements))
     sla = _nothing_asked(record)

@@ -46,7 +46,7 @@ class Run:
     @property
     def workers_selector(self) -> str:
         """Label selector of these pods, and of what makes them."""
-        return f"{RUN_LABEL}={self.workers_of or self.run_id}"
+        return ",".join(f"{name}={value}" for name, value in self.workers_label.items())
 
     @property
     def workers_name(self) -> str:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from netcadence.errors import InvalidInputError
 from netcadence.lake import retention
+from netcadence.lake.address import LakeAddress
 
 
 def _rules(keep: tuple[str, ...]) -> tuple[str, ...]:
@@ -23,9 +24,7 @@ class Upkeep(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lake: str = Field(
-        default="", description="Address of the lake: a folder, s3://… or gs://…; by default the checkout's."
-    )
+    lake: LakeAddress = ""
     keep: Annotated[tuple[str, ...], AfterValidator(_rules)] = Field(
         default=(),
         description="How long tables are kept, such as `raw=90d`, `intervals=26w` or `results=3y`; those "

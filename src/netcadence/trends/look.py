@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from netcadence.lake.address import LakeAddress
 from netcadence.trends.detection import LEAST_CHANGE
 
 
@@ -12,9 +13,7 @@ class Look(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lake: str = Field(
-        default="", description="Address of the lake: a folder, s3://… or gs://…; by default the checkout's."
-    )
+    lake: LakeAddress = ""
     cluster: str = Field(default="", description="Only runs on this cluster.")
     scenario: str = Field(default="", description="Only runs of this scenario.")
     days: int = Field(default=0, ge=0, le=36_500, description="Only runs of so many days; 0 takes all.")
