@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from netcadence.embedded.api import defaults, network_policy, service_rules, validation
+from netcadence.embedded.api import defaults, job_rules, network_policy, service_rules, validation
 from netcadence.embedded.api.resources import ResourceType
 from netcadence.embedded.api.structural import definition_causes
 
@@ -107,6 +107,19 @@ BUILTIN: Final = (
         has_generation=True,
         default=defaults.replica_set,
         validate=validation.workload,
+    ),
+    ResourceType(
+        "batch",
+        "v1",
+        "jobs",
+        "Job",
+        categories=("all",),
+        subresources=_STATUS,
+        name_rule="label",
+        has_generation=True,
+        orphans_dependents=True,
+        default=job_rules.default_job,
+        validate=job_rules.job,
     ),
     ResourceType("coordination.k8s.io", "v1", "leases", "Lease", validate=validation.lease),
     ResourceType(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from netcadence.embedded.api.duration import shown_age
+from netcadence.embedded.api.duration import shown_age, shown_time
 from netcadence.embedded.api.resources import Column
 
 Cells = Callable[[Mapping[str, Any]], list[Any]]
@@ -115,6 +115,29 @@ def _replica_set(obj: Mapping[str, Any]) -> list[Any]:
         _images(template, "image"),
         _selector(spec.get("selector")),
     ]
+
+
+def _job(obj: Mapping[str, Any]) -> list[Any]:
+    spec, status = obj["spec"], obj.get("status", {})
+    template = spec["template"]["spec"]
+    return [
+        _name(obj),
+        _job_state(obj),
+        f"{status.get('succeeded', 0)}/{spec['completions']}",
+        shown_time(status.get("startTime"), status.get("completionTime")),
+        _age(obj),
+        _images(template, "name"),
+        _images(template, "image"),
+        _selector(spec.get("selector")),
+    ]
+
+
+def _job_state(obj: Mapping[str, Any]) -> str:
+    conditions = obj.get("status", {}).get("conditions") or ()
+    holding = {each["type"] for each in conditions if each["status"] == "True"}
+    if "deletionTimestamp" in obj["metadata"] and not holding & {"Complete", "Failed"}:
+        return "Terminating"
+    return next((each for each in _JOB_STATES if each in holding), "Running")
 
 
 def _node(obj: Mapping[str, Any]) -> list[Any]:
@@ -242,6 +265,8 @@ _EVENT_COLUMNS: Final = (
     *(Column(name, "string", priority=1) for name in ("Subobject", "Source", "First Seen", "Count")),
     Column("Name", "string", format="name", priority=1),
 )
+#: The first that holds is shown.
+_JOB_STATES: Final = ("Complete", "Failed", "Suspended", "FailureTarget", "SuccessCriteriaMet")
 _WORKLOAD_WIDE: Final = ("Containers", "Images", "Selector")
 
 CELLS: Final[dict[str, tuple[tuple[Column, ...], Cells]]] = {
@@ -251,6 +276,7 @@ CELLS: Final[dict[str, tuple[tuple[Column, ...], Cells]]] = {
     ),
     "deployments.apps": (_columns("Ready", "Up-to-date", "Available", wide=_WORKLOAD_WIDE), _deployment),
     "replicasets.apps": (_columns("Desired", "Current", "Ready", wide=_WORKLOAD_WIDE), _replica_set),
+    "jobs.batch": (_columns("Status", "Completions", "Duration", wide=_WORKLOAD_WIDE), _job),
     "nodes": (
         (
             *(

@@ -94,20 +94,21 @@ def deployment(obj: Object) -> None:
     if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
         rolling = strategy.get("rollingUpdate") or {}
         strategy["rollingUpdate"] = {"maxSurge": "25%", "maxUnavailable": "25%", **rolling}
-    _template(spec)
+    template(spec)
 
 
 def replica_set(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     spec.setdefault("replicas", 1)
-    _template(spec)
+    template(spec)
 
 
-def _template(spec: Object) -> None:
-    template = spec.get("template")
-    if isinstance(template, dict):
-        template.setdefault("metadata", {})
-        pod_spec(template.setdefault("spec", {}))
+def template(spec: Object) -> None:
+    """Complete the template of a workload's pods."""
+    found = spec.get("template")
+    if isinstance(found, dict):
+        found.setdefault("metadata", {})
+        pod_spec(found.setdefault("spec", {}))
 
 
 def namespace(obj: Object) -> None:

@@ -41,3 +41,10 @@ def shown_age(instant: str | None) -> str:
     if not instant:
         return "<unknown>"
     return shown_duration((datetime.now(UTC) - datetime.fromisoformat(instant)).total_seconds())
+
+
+def shown_time(begin: str | None, end: str | None) -> str:
+    """Return how long something took that has begun, or has gone on for so far."""
+    if not begin or not end:
+        return shown_age(begin) if begin else ""
+    return shown_duration((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())

@@ -45,6 +45,7 @@ class ResourceType:
 
     Attributes:
         graceful: Deletion first sets a deadline and leaves the object to the node (pods).
+        orphans_dependents: A deletion that does not say what becomes of dependents lets them live.
         returns_deleted: Deletion is answered with the object that is gone, not with a Status.
         status_on_create: A status sent with a create is kept (nodes register themselves with one).
         blind_update: A PUT may leave out the resourceVersion.
@@ -65,6 +66,7 @@ class ResourceType:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: frozenset[str] = frozenset()
+    orphans_dependents: bool = False
     returns_deleted: bool = False
     status_on_create: bool = False
     graceful: bool = False

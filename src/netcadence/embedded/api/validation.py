@@ -28,7 +28,7 @@ _SHARE: Final = re.compile(r"[0-9]+%")
 def pod(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[Cause]:
     if old is not None:
         return list(_pod_change_causes(new["spec"], old["spec"]))
-    return list(_pod_spec_causes(new.get("spec") or {}, "spec"))
+    return list(pod_spec_causes(new.get("spec") or {}, "spec"))
 
 
 def _pod_change_causes(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[Cause]:
@@ -51,7 +51,8 @@ def _without_images(containers: Any) -> list[dict[str, Any]]:
     return [{key: value for key, value in each.items() if key != "image"} for each in containers or ()]
 
 
-def _pod_spec_causes(spec: Mapping[str, Any], path: str) -> Iterator[Cause]:
+def pod_spec_causes(spec: Mapping[str, Any], path: str) -> Iterator[Cause]:
+    """Yield what is wrong with a pod's spec, or with that of a template."""
     containers = spec.get("containers")
     if not containers:
         yield required(f"{path}.containers")
@@ -128,7 +129,7 @@ def _workload_causes(spec: Mapping[str, Any], old: Mapping[str, Any] | None) -> 
         )
     if old is not None and selector != old["spec"].get("selector"):
         yield invalid_value("spec.selector", selector, "field is immutable")
-    yield from _pod_spec_causes(template.get("spec") or {}, "spec.template.spec")
+    yield from pod_spec_causes(template.get("spec") or {}, "spec.template.spec")
 
 
 def event(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[Cause]:

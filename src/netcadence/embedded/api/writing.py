@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from netcadence.embedded.api.resources import ResourceType
     from netcadence.embedded.api.target import Target
 
 _PROPAGATIONS: Final = ("Background", "Foreground", "Orphan")
@@ -192,9 +193,10 @@ async def delete_object(request: Request, target: Target) -> Response:
     options = await _delete_options(request)
     type_ = target.type
     store = service_of(request).store
+    warnings = _heed_orphans(type_, options)
     last = store.delete(type_.resource, target.name, target.namespace, **options)
     if "deletionTimestamp" in last["metadata"] or type_.returns_deleted:
-        return answer(last)
+        return answer(last, warnings=warnings)
     details = {
         "name": target.name,
         "group": type_.group,
@@ -211,6 +213,7 @@ async def delete_collection(request: Request, target: Target) -> Response:
     options = await _delete_options(request)
     type_ = target.type
     store = service_of(request).store
+    warnings = _heed_orphans(type_, options)
     deleted = []
     for each in store.revisions(type_.resource, target.namespace, selector_of(request, target)):
         metadata = each.content["metadata"]
@@ -221,8 +224,19 @@ async def delete_collection(request: Request, target: Target) -> Response:
             "apiVersion": type_.api_version,
             "metadata": {"resourceVersion": str(store.version)},
             "items": deleted,
-        }
+        },
+        warnings=warnings,
     )
+
+
+def _heed_orphans(type_: ResourceType, options: dict[str, Any]) -> list[str]:
+    """Let dependents live where that is a resource's custom and nothing else is asked for; say so."""
+    if options["propagation"] or not type_.orphans_dependents:
+        return []
+    options["propagation"] = "Orphan"
+    kept = f"child pods are preserved by default when {type_.plural} are deleted"
+    choices = "set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress"
+    return [f"{kept}; {choices} this warning"]
 
 
 async def _delete_options(request: Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What keeps the embedded cluster as its objects say: deployments, pods, endpoints, owners, namespaces.
+"""What keeps the embedded cluster as its objects say: deployments, jobs, pods, endpoints, owners, namespaces.
 
 What belongs here: loops that read and write the store, as controllers of Kubernetes do. What must not:
 anything that knows of HTTP, of nodes or of processes.
@@ -14,6 +14,7 @@ from netcadence.embedded.controllers.deployment import DeploymentController
 from netcadence.embedded.controllers.endpoint_slices import EndpointSliceController
 from netcadence.embedded.controllers.events import EventExpiry
 from netcadence.embedded.controllers.garbage import GarbageCollector
+from netcadence.embedded.controllers.job import JobController
 from netcadence.embedded.controllers.load_balancer import LoadBalancerController
 from netcadence.embedded.controllers.namespace import NamespaceController
 from netcadence.embedded.controllers.replica_set import ReplicaSetController
@@ -41,6 +42,7 @@ async def run_controllers(
         GarbageCollector(store),
         ReplicaSetController(store),
         DeploymentController(store),
+        JobController(store),
         EndpointSliceController(store),
         EventExpiry(store),
     ]
