@@ -217,8 +217,10 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
         with Observation(run, workers, guard=tenancy.require) as course.observation:
             with course.phase("turn"):
                 tenancy.turn.begin()
+            course.observation.known_way_s = tenancy.crew.slowest_start_s
             for round_ in course.rounds(lambda record: is_open(record, requirements)):
                 measure_round(course, round_, owner, tenancy)
+            tenancy.crew.slowest_start_s = course.observation.slowest_start_s
     except LeaseLostError as error:
         course.disturb(error)
     except NetcadenceError as error:

@@ -45,7 +45,7 @@ _LEAD_PER_PAIR_S: Final = 0.02
 _MOST_LEAD_S: Final = 5.0
 #: The lead is this many times the slowest way from our write to our own watch seen while arming.
 _LEAD_FACTOR: Final = 2.0
-#: Once starts of this run have reached its workers, the lead need be no more than this many times the slowest
+#: Once starts have reached a run's workers, the lead need be no more than this many times the slowest
 #: way of such a start, and at least so many seconds, of which each pair adds some.
 _KNOWN_LEAD_FACTOR: Final = 3.0
 _LEAST_KNOWN_LEAD_S: Final = 0.1
@@ -66,7 +66,7 @@ class Arming:
         slowest_notice_s: The longest it took for a written request to come back on our own watch.
         fastest_notice_s: The shortest; what the best estimate of the reference's clock is late by at most.
         least_lead_s: Where nothing was measured, what the lead has to be at least.
-        slowest_start_s: The longest it took for a start of this run to reach a worker; None before the first.
+        slowest_start_s: The longest it took for a start to reach one of the workers; None before the first.
     """
 
     armed: frozenset[int]
@@ -159,20 +159,8 @@ def arm(
         frozenset(armed),
         slowest_notice_s=max(notices_s, default=0.0),
         fastest_notice_s=min(notices_s, default=0.0),
-        slowest_start_s=_slowest_start_s(observation),
+        slowest_start_s=observation.slowest_start_s,
     )
-
-
-def _slowest_start_s(observation: Observation) -> float | None:
-    """Return how long the slowest start took to its client: its lead, less what the client had left of it."""
-    ways_s = [
-        lead_s - sighting.status.client.start_notice
-        for index, lead_s in observation.leads_s.items()
-        if (sighting := observation.requests.get(index))
-        and sighting.status.client is not None
-        and sighting.status.client.start_notice is not None
-    ]
-    return max(ways_s, default=None)
 
 
 def _create_requests(

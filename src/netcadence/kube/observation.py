@@ -44,6 +44,15 @@ class Loss:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """What a follower has told, and when, as above."""
+
+    resource: Resource
+    notice: Notice
+    at: float
+
+
 class Observation:
     """A context manager: on entering it starts to follow a run's objects, on leaving it stops.
 
@@ -54,6 +63,7 @@ class Observation:
         requests: The latest sighting by pair index.
         lost: By worker pod name, the loss of those that were lost.
         leads_s: By pair index, how long before its start that start was published.
+        known_way_s: The longest it took for a start to reach these workers in other runs; None before any.
     """
 
     def __init__(
@@ -62,10 +72,11 @@ class Observation:
         self.requests: dict[int, Sighting] = {}
         self.lost: dict[str, Loss] = {}
         self.leads_s: dict[int, float] = {}
+        self.known_way_s: float | None = None
         self._run = run
         self._workers = {worker.name: worker for worker in workers}
         self._guard = guard
-        self._queue: queue.SimpleQueue[tuple[Resource, Notice] | NetcadenceError] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Arrival | NetcadenceError] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
     def __enter__(self) -> Self:
@@ -115,6 +126,19 @@ class Observation:
                 return role, loss.why
         return None
 
+    @property
+    def slowest_start_s(self) -> float | None:
+        """How long the slowest start took to its client: its lead, less what the client had left of it."""
+        ways_s = [
+            lead_s - sighting.status.client.start_notice
+            for index, lead_s in self.leads_s.items()
+            if (sighting := self.requests.get(index))
+            and sighting.status.client is not None
+            and sighting.status.client.start_notice is not None
+        ]
+        known_s = [] if self.known_way_s is None else [self.known_way_s]
+        return max((*known_s, *ways_s), default=None)
+
     def _feed(self, resource: Resource) -> None:
         try:
             for notice in follow(
@@ -124,25 +148,25 @@ class Observation:
                 selector=self._run.workers_selector if resource is POD else self._run.selector,
                 stopped=self._stopping.is_set,
             ):
-                self._queue.put((resource, notice))
+                # Whoever takes it may be busy, as with writing more requests: that is no part of its way.
+                self._queue.put(_Arrival(resource, notice, time.monotonic()))
         except NetcadenceError as error:
             self._queue.put(error)
 
-    def _take(self, item: tuple[Resource, Notice] | NetcadenceError) -> None:
+    def _take(self, item: _Arrival | NetcadenceError) -> None:
         if isinstance(item, NetcadenceError):
             raise item
-        resource, notice = item
-        if resource is self._run.wire.requests:
-            self._take_request(notice)
+        notice = item.notice
+        if item.resource is self._run.wire.requests:
+            self._take_request(notice, item.at)
         elif why := _why_lost(self._workers.get(notice.name), notice):
-            self.lost.setdefault(notice.name, Loss(why, time.monotonic()))
+            self.lost.setdefault(notice.name, Loss(why, item.at))
 
-    def _take_request(self, notice: Notice) -> None:
+    def _take_request(self, notice: Notice, at: float) -> None:
         if notice.change is Change.SEEN:
             index, status = self._run.wire.read(notice.object)
-            now = time.monotonic()
             first = self.requests.get(index)
-            self.requests[index] = Sighting(status, at=now, first_at=first.first_at if first else now)
+            self.requests[index] = Sighting(status, at=at, first_at=first.first_at if first else at)
 
 
 def _why_lost(worker: WorkerPod | None, notice: Notice) -> str:
