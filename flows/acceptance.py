@@ -38,6 +38,7 @@ from netcadence.kube.access import Access
 from netcadence.kube.lease import IfBusy, Tenure
 from netcadence.kube.run import Run, new_run_id
 from netcadence.lake import Lake
+from netcadence.promptness import Promptness
 from tasks import acceptance as steps
 from tasks import lease as leases
 from tasks import permissions
@@ -219,7 +220,7 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
     chapters = Chapters(listener(), names, floor.front).all
     crews = {number: Crew() for number in progress.programme.crews}
     futures: list[Future[Measured]] = []
-    door = Door()
+    door, promptness = Door(), Promptness()
     with ThreadPoolExecutor(len(turns), thread_name_prefix="benchmark") as threads:
         each = zip(progress.measured, turns, chapters, progress.programme.crews, strict=True)
         for planned, turn, chapter, crew in each:
@@ -228,7 +229,7 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
             )
             # Prefect, and who listens, know by its context where a thread belongs.
             here = contextvars.copy_context()
-            tenancy = Tenancy(tenure, turn, crews[crew], labels, door.pass_on)
+            tenancy = Tenancy(tenure, turn, crews[crew], promptness, labels, door.pass_on)
             futures.append(threads.submit(here.run, _one, planned, tenancy, where, chapter, door))
         try:
             wait(futures, return_when=FIRST_EXCEPTION)

@@ -11,6 +11,7 @@ the flow in a Failed state that is named for it, so that automations can tell it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -134,6 +135,9 @@ def benchmark(
     if tenancy:
         tenancy.is_in()
     layout = outset(course, None if tenancy else lease_namespace)
+    if tenancy:
+        with course.phase("turn"):
+            tenancy.turn.set_up()
     if layout:
         with ExitStack() as holding:
             with course.phase("lease"):
@@ -217,10 +221,11 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
         with Observation(run, workers, guard=tenancy.require) as course.observation:
             with course.phase("turn"):
                 tenancy.turn.begin()
-            course.observation.known_way_s = tenancy.crew.slowest_start_s
+            at_once = max(Counter(pair.round for pair in course.once).values())
+            course.observation.known_way_s = tenancy.promptness.of(at_once)
             for round_ in course.rounds(lambda record: is_open(record, requirements)):
                 measure_round(course, round_, owner, tenancy)
-            tenancy.crew.slowest_start_s = course.observation.slowest_start_s
+            tenancy.promptness.learn(at_once, course.observation.slowest_start_s)
     except LeaseLostError as error:
         course.disturb(error)
     except NetcadenceError as error:
@@ -284,7 +289,7 @@ def measure_round(course: Course, round_: int, owner: dict[str, Any], tenancy: T
     tenancy.require()
     with course.phase("fire"):
         course.starts[round_] = fire(course.run, pairs, owner, arming, observation)
-    warm_up(arming.lead_s)
+    tenancy.turn.under_way(warm_up(arming.lead_s))
     if course.preparation:
         with course.phase("change"):
             course.changes |= change(

@@ -17,15 +17,20 @@ from tasks.step import step
 _AFTER_START_S: Final = 1.0
 
 
-def warm_up(lead_s: float) -> None:
+def warm_up(lead_s: float) -> float:
     """Load Great Expectations in the background, so that its seconds hide behind the traffic.
 
     Args:
         lead_s: Seconds from now until the traffic starts.
+
+    Returns:
+        Seconds from now until it is loaded: until then nothing is to take the processors.
     """
-    timer = threading.Timer(lead_s + _AFTER_START_S, judgement.preload)
+    after_s = lead_s + _AFTER_START_S
+    timer = threading.Timer(after_s, judgement.preload)
     timer.daemon = True
     timer.start()
+    return after_s
 
 
 @step("judge")

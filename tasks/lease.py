@@ -12,6 +12,7 @@ from netcadence.crew import Crew
 from netcadence.floor import Turn
 from netcadence.kube.lease import IfBusy, LeaseLostError, Tenure, held
 from netcadence.kube.run import Run
+from netcadence.promptness import Promptness
 from tasks.progress import listener
 from tasks.step import step
 
@@ -23,6 +24,7 @@ class Tenancy:
     Attributes:
         turn: When it may measure beside the others under that lease.
         crew: With whose workers it measures.
+        promptness: How soon starts reach workers here, as far as is known by then.
         labels: What its run is marked with, for whoever called it.
         is_in: Called once its flow run is known to Prefect.
     """
@@ -30,6 +32,7 @@ class Tenancy:
     tenure: Tenure
     turn: Turn = field(default_factory=Turn.alone)
     crew: Crew = field(default_factory=Crew)
+    promptness: Promptness = field(default_factory=Promptness)
     labels: Mapping[str, str] = field(default_factory=dict)
     is_in: Callable[[], None] = lambda: None
 

@@ -12,13 +12,9 @@ class Crew:
 
     Whichever run is first deploys them; they go with it, so that it has to stay until all have measured. A
     worker that is lost is lost to all of them.
-
-    Attributes:
-        slowest_start_s: The longest it has taken for a start to reach one of them; None before the first.
     """
 
     def __init__(self) -> None:
-        self.slowest_start_s: float | None = None
         self._deploying = threading.Lock()
         self._run_id = ""
 

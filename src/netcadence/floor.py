@@ -4,6 +4,8 @@ Benchmarks come in waves. Those of one wave do not disturb each other and measur
 another would. Waves come in sittings: those of one are set up together, and then measure one after another.
 So that nothing measures its neighbour's work,
 
+- a benchmark comes in, and looks at the cluster, once the traffic of an earlier sitting is under way: that
+  takes next to nothing of the cluster, and a second or so of whoever conducts all this;
 - a sitting sets up once all earlier ones have ended their measuring: what these then have to do, removing
   their workers, storing, judging, goes on beside it;
 - its first wave measures once that is done too, and once all of it are set up; each other one once the wave
@@ -16,7 +18,9 @@ So that nothing measures its neighbour's work,
 from __future__ import annotations
 
 import enum
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -28,13 +32,14 @@ class _Stand(enum.IntEnum):
     """How far a benchmark is."""
 
     WAITING = 0
-    SETTING_UP = 1
-    DEPLOYED = 2
-    READY = 3
-    MEASURING = 4
-    MEASURED = 5
-    TIDYING = 6
-    GONE = 7
+    COMING_IN = 1
+    SETTING_UP = 2
+    DEPLOYED = 3
+    READY = 4
+    MEASURING = 5
+    MEASURED = 6
+    TIDYING = 7
+    GONE = 8
 
 
 class Floor:
@@ -94,6 +99,11 @@ class Floor:
         """Tell whether all of earlier sittings are so far."""
         return all(each.stand >= least for each in self._turns if each.sitting < turn.sitting)
 
+    def is_under_way(self, turn: Turn) -> bool:
+        """Tell whether the traffic of any in an earlier sitting is in its stride, or was."""
+        now = time.monotonic()
+        return any(each.under_way_at <= now for each in self._turns if each.sitting < turn.sitting)
+
     def earlier_waves(self, turn: Turn, least: _Stand) -> bool:
         """Tell whether all earlier waves are so far."""
         return all(each.stand >= least for each in self._turns if each.wave < turn.wave)
@@ -119,6 +129,7 @@ class Turn:
         self.sitting = sitting
         self.wave = wave
         self.stand = _Stand.WAITING
+        self.under_way_at = math.inf
 
     @classmethod
     def alone(cls) -> Turn:
@@ -126,9 +137,14 @@ class Turn:
         return Floor([[1]]).waves[0][0]
 
     def __enter__(self) -> Self:
-        self._floor.reach(self, _Stand.SETTING_UP, lambda: self._floor.earlier_sittings(self, _Stand.TIDYING))
+        floor = self._floor
+        floor.reach(
+            self,
+            _Stand.COMING_IN,
+            lambda: floor.is_under_way(self) or floor.earlier_sittings(self, _Stand.TIDYING),
+        )
         try:
-            self._floor.require()
+            floor.require()
         except BaseException:
             self._leave()
             raise
@@ -141,6 +157,11 @@ class Turn:
 
     def require(self) -> None:
         """Raise if all is to end; see `Floor.require`."""
+        self._floor.require()
+
+    def set_up(self) -> None:
+        """Wait until earlier sittings have measured; what the cluster feels is to be done after that."""
+        self._floor.reach(self, _Stand.SETTING_UP, lambda: self._floor.earlier_sittings(self, _Stand.TIDYING))
         self._floor.require()
 
     def deployed(self) -> None:
@@ -163,6 +184,10 @@ class Turn:
             ),
         )
         floor.require()
+
+    def under_way(self, after_s: float) -> None:
+        """Say that its traffic is in its stride so many seconds from now: others may come in beside it."""
+        self.under_way_at = min(self.under_way_at, time.monotonic() + after_s)
 
     def end(self) -> None:
         """Say that measuring is over, and wait until it is for all of the sitting."""

@@ -3,6 +3,7 @@
 import pytest
 
 from netcadence.kube.dispatch import Arming
+from netcadence.promptness import Promptness
 
 
 def arming(pairs, **fields):
@@ -28,3 +29,11 @@ def test_a_slow_api_server_lengthens_the_lead_whatever_was_known():
 
 def test_a_wire_that_tells_nothing_has_its_own_least_lead():
     assert arming(1, least_lead_s=5.0, slowest_start_s=0.01).lead_s == pytest.approx(5.0)
+
+
+def test_what_a_start_took_to_many_workers_is_known_of_fewer_and_what_it_took_to_few_is_not_of_more():
+    promptness = Promptness()
+    promptness.learn(4, 0.02)
+    promptness.learn(10, 0.05)
+    promptness.learn(50, None)
+    assert [promptness.of(pairs) for pairs in (1, 4, 10, 11)] == [0.05, 0.05, 0.05, None]

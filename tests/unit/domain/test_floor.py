@@ -32,6 +32,7 @@ def go(turn, who, diary, *, fails=False, pause_s=0.0):
 
     def benchmark():
         with turn:
+            turn.set_up()
             diary.note(who, "sets up")
             time.sleep(pause_s)
             if fails:
@@ -40,6 +41,7 @@ def go(turn, who, diary, *, fails=False, pause_s=0.0):
             turn.deployed()
             turn.begin()
             diary.note(who, "measures")
+            turn.under_way(0.0)
             time.sleep(pause_s)
             diary.note(who, "has measured")
             turn.end()
@@ -99,6 +101,31 @@ def test_the_next_one_sets_up_while_the_last_one_tidies():
     assert diary.entries[-1] == ("second", "is done")
 
 
+def test_the_next_one_comes_in_once_traffic_is_under_way_and_sets_up_once_it_is_over():
+    floor, diary = Floor([[1], [1]]), Diary()
+    (first,), (second,) = floor.waves
+    inside = threading.Event()
+
+    def come_in():
+        with second:
+            diary.note("second", "is in")
+            inside.set()
+            second.set_up()
+            diary.note("second", "sets up")
+
+    with first:
+        first.begin()
+        thread = threading.Thread(target=come_in)
+        thread.start()
+        assert not inside.wait(0.05)
+        first.under_way(0.0)
+        assert inside.wait(10)
+        diary.note("first", "has measured")
+        first.end()
+    thread.join(10)
+    assert diary.entries == [("second", "is in"), ("first", "has measured"), ("second", "sets up")]
+
+
 def test_one_that_fails_while_it_sets_up_keeps_nobody_waiting():
     floor, diary = Floor([[2], [1]]), Diary()
     (failing, fellow), (following,) = floor.waves
@@ -152,6 +179,7 @@ def test_in_front_is_the_first_that_has_not_measured_and_then_the_first_that_is_
         first.end()
         assert floor.front() == 0
         with second:
+            second.set_up()
             assert floor.front() == 1
     assert floor.front() == 1
 
