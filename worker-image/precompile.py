@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import py_compile
 import sys
 from pathlib import Path
 
-import netcadence_worker.__main__  # noqa: F401 - imported for what it imports
+import netcadence_worker
 
+for found in pkgutil.walk_packages(netcadence_worker.__path__, "netcadence_worker."):
+    importlib.import_module(found.name)
 for module in list(sys.modules.values()):
     source = getattr(module, "__file__", None) or ""
     if source.endswith(".py") and source != __file__:

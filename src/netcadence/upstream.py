@@ -17,7 +17,8 @@ from netcadence.pairing import Placement
 from netcadence.scenario import Scenario
 from netcadence.schedule import Shape
 from netcadence.traffic_path import TrafficPath
-from netcadence_worker.clusterloader import SIEGE_DELAY_S, TOOL_OF, UpstreamSpec, UpstreamStatus
+from netcadence_worker.clusterloader import SIEGE_DELAY_S, TOOL_OF
+from netcadence_worker.clusterloader_request import UpstreamSpec, UpstreamStatus
 from netcadence_worker.contract import (
     HTTP_PORT,
     IPERF_PORT,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from netcadence.embedded.api.schema import Schema
-from netcadence_worker.clusterloader import UpstreamSpec
+from netcadence_worker.clusterloader_request import UpstreamSpec
 from netcadence_worker.contract import (
     Mark,
     Phase,

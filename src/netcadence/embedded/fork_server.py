@@ -1,4 +1,4 @@
-"""The program from which the pods of a preloaded image come: it imports what they run once, and forks.
+"""The program from which the pods of a preloaded image come: it imports all of their package once, and forks.
 
 Run by its path, with the name of a package and the descriptor of a socket. It needs the standard library
 alone, so that nothing of the cluster gets into what pods run. Each order on the socket is the JSON of an
@@ -14,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import selectors
 import signal
@@ -52,6 +53,8 @@ def main() -> None:
     """Fork what is ordered; in each fork, be the package's program instead."""
     package, orders = sys.argv[1], socket.socket(fileno=int(sys.argv[2]))
     program = importlib.import_module(f"{package}.__main__")
+    for module in pkgutil.walk_packages(sys.modules[package].__path__, f"{package}."):
+        importlib.import_module(module.name)
     gc.freeze()  # what is loaded stays as it is: pods share its pages
     order = _serve(orders)
     if order is None:

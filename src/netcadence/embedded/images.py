@@ -38,8 +38,8 @@ class Image:
             may create pods can then run anything as the user who started the cluster.
         allow_arguments: Whether a pod spec may bring `args`; the program has to be one that nothing in its
             arguments can turn into another.
-        preloaded: Whether pods are forked from one process that has imported the program already, instead of
-            importing it each. `argv` is then `python -m` and a package with a `__main__`.
+        preloaded: Whether pods are forked from one process that has imported all of the program already,
+            instead of importing it each. `argv` is then `python -m` and a package with a `__main__`.
     """
 
     argv: tuple[str, ...]

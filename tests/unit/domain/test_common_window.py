@@ -10,7 +10,9 @@ from netcadence.common_window import Window, with_common_figures
 from netcadence.pair import Pair, WorkerPod
 from netcadence.record import PairOutcome
 from netcadence_worker.contract import Interval, Protocol, ReportedError, Result
-from netcadence_worker.parsing import ToolOutput, read_iperf3, read_udp_server
+from netcadence_worker.parsing import ToolOutput
+from netcadence_worker.parsing.iperf2 import read_udp_server
+from netcadence_worker.parsing.iperf3 import read_iperf3
 
 POD = WorkerPod(name="w", uid="u", ip="198.18.0.1", node="n")
 RECORDINGS = Path(__file__).parents[2] / "data" / "tool-output"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from netcadence_worker.contract import Mark, Reason
 from netcadence_worker.histogram import Histogram
 from netcadence_worker.metrics import METRICS
-from netcadence_worker.parsing import Measurement, ToolOutput, UnusableOutput, fortio, read_fortio
+from netcadence_worker.parsing import Measurement, ToolOutput, UnusableOutput, fortio
+from netcadence_worker.parsing.fortio import read_fortio
 
 FOLDER = Path(__file__).parents[2] / "data" / "tool-output" / "fortio-1.66.3"
 

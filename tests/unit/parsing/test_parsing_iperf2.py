@@ -5,7 +5,8 @@ import math
 import pytest
 
 from netcadence_worker.contract import Mark, Reason
-from netcadence_worker.parsing import UnusableOutput, check_client, iperf2, read_tcp_server, read_udp_server
+from netcadence_worker.parsing import UnusableOutput, iperf2
+from netcadence_worker.parsing.iperf2 import check_client, read_tcp_server, read_udp_server
 
 TCP_ROW = "[  1] 0.0000-3.0000 sec  30000 KBytes  10000 KBytes/sec"
 UDP_ROW = (

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from netcadence_worker.contract import Protocol, Reason
 from netcadence_worker.metrics import METRICS, POSITIONS
-from netcadence_worker.parsing import ToolOutput, UnusableOutput, check_iperf3_server, iperf3, read_iperf3
+from netcadence_worker.parsing import ToolOutput, UnusableOutput, iperf3
+from netcadence_worker.parsing.iperf3 import check_iperf3_server, read_iperf3
 
 ROOT = Path(__file__).parents[2] / "data" / "tool-output"
 #: Header of IPv4, or IPv6, and of TCP with timestamps.

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 
 from netcadence_worker.contract import Reason
 from netcadence_worker.metrics import METRICS
-from netcadence_worker.parsing import (
-    ToolOutput,
-    UnusableOutput,
+from netcadence_worker.parsing import ToolOutput, UnusableOutput
+from netcadence_worker.parsing.iperf2 import (
     check_client,
     read_round_trips,
-    read_siege,
     read_tcp_server,
     read_tcp_way_back,
     read_udp_server,
 )
+from netcadence_worker.parsing.siege import read_siege
 
 ROOT = Path(__file__).parents[2] / "data" / "tool-output"
 READERS = (

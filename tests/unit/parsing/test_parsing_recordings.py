@@ -10,15 +10,9 @@ import pytest
 
 from netcadence_worker.contract import Mark, Reason
 from netcadence_worker.metrics import METRICS, POSITIONS
-from netcadence_worker.parsing import (
-    Measurement,
-    ToolOutput,
-    UnusableOutput,
-    check_client,
-    read_siege,
-    read_tcp_server,
-    read_udp_server,
-)
+from netcadence_worker.parsing import Measurement, ToolOutput, UnusableOutput
+from netcadence_worker.parsing.iperf2 import check_client, read_tcp_server, read_udp_server
+from netcadence_worker.parsing.siege import read_siege
 
 ROOT = Path(__file__).parents[2] / "data" / "tool-output"
 #: Header of IPv4 and of TCP with timestamps, in every segment that the firewall's counters saw.

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from netcadence_worker.contract import Mark, Reason
-from netcadence_worker.parsing import UnusableOutput, read_siege, siege
+from netcadence_worker.parsing import UnusableOutput, siege
+from netcadence_worker.parsing.siege import read_siege
 
 TEXT = """\
 ** SIEGE 4.1.7

@@ -7,15 +7,8 @@ from pathlib import Path
 import pytest
 
 from netcadence_worker.contract import Mark, Reason, Result
-from netcadence_worker.parsing import (
-    Measurement,
-    ToolOutput,
-    UnusableOutput,
-    joined,
-    read_round_trips,
-    read_tcp_server,
-    read_tcp_way_back,
-)
+from netcadence_worker.parsing import Measurement, ToolOutput, UnusableOutput, joined
+from netcadence_worker.parsing.iperf2 import read_round_trips, read_tcp_server, read_tcp_way_back
 
 ROOT = Path(__file__).parents[2] / "data" / "tool-output"
 #: Header of IPv4 and of TCP with timestamps.

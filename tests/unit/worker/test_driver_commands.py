@@ -7,7 +7,7 @@ import pytest
 from netcadence_worker.contract import RequestSpec, Role
 from netcadence_worker.destination import Destination
 from netcadence_worker.path_check import Knock
-from netcadence_worker.tools import DRIVERS
+from netcadence_worker.tools import driver_of
 
 BASE = {
     "runID": "r",
@@ -30,11 +30,11 @@ def spec(**more):
 
 
 def client(asked, destination):
-    return DRIVERS[asked.tool].client(asked, destination).argv
+    return driver_of(asked.tool).client(asked, destination).argv
 
 
 def server(asked):
-    return DRIVERS[asked.tool].server(asked).argv
+    return driver_of(asked.tool).server(asked).argv
 
 
 def test_tcp_pair():
@@ -91,8 +91,8 @@ def test_iperf3_reports_less_often_where_its_document_would_grow_out_of_bounds()
 def test_iperf3_checks_both_ways_that_it_takes():
     """Its control connection is TCP also where it sends datagrams."""
     udp = spec(tool="iperf3", protocol="UDP")
-    assert DRIVERS[udp.tool].knocks(udp) == (Knock.STREAM, Knock.DATAGRAM)
-    assert DRIVERS[udp.tool].knocks(spec(tool="iperf3")) == (Knock.STREAM,)
+    assert driver_of(udp.tool).knocks(udp) == (Knock.STREAM, Knock.DATAGRAM)
+    assert driver_of(udp.tool).knocks(spec(tool="iperf3")) == (Knock.STREAM,)
 
 
 @pytest.mark.parametrize(("delay", "pace"), [(1, "-d1.000"), (0.05, "-d0.050"), (0, "-b"), (0.0001, "-b")])
@@ -147,7 +147,7 @@ def test_fortio_load(asked, words):
 def test_fortio_reads_what_it_sends_from_its_input(size):
     """So it stands ready before its start, and the command line stays short."""
     asked = fortio("GRPC", payload=size)
-    gate = DRIVERS[asked.tool].client(asked, AT_SERVER).gate
+    gate = driver_of(asked.tool).client(asked, AT_SERVER).gate
     assert len(gate.input) == size
     assert gate.input.isascii()
 

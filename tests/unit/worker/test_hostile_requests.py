@@ -18,7 +18,7 @@ from netcadence_worker.admission import Admitted, Refused, admit
 from netcadence_worker.clusterloader_wire import as_contract
 from netcadence_worker.contract import POD_LABEL_PREFIX, IperfOptions, Reason, Role, Tool, is_name
 from netcadence_worker.destination import Destination
-from netcadence_worker.tools import DRIVERS
+from netcadence_worker.tools import driver_of
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - to be refused
 OWN = {"c": "198.18.0.1", "s": "198.18.0.2"}
@@ -177,7 +177,7 @@ def require_harmless(request):
         if spec.tool is Tool.PROBE:  # the worker itself, without any program
             continue
         to = Destination(addresses[-1], target.port, OWN[pod])
-        processes = DRIVERS[spec.tool].client(spec, to), DRIVERS[spec.tool].server(spec)
+        processes = driver_of(spec.tool).client(spec, to), driver_of(spec.tool).server(spec)
         assert all(LINES[spec.tool].fullmatch("|".join(process.argv)) for process in processes if process)
 
 

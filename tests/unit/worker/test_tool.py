@@ -14,7 +14,7 @@ from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
 from netcadence_worker.launch import Standstill
 from netcadence_worker.tool import RunningTool, ask_version
-from netcadence_worker.tools import DRIVERS
+from netcadence_worker.tools import DRIVEN, driver_of
 
 
 def test_starts_at_its_instant_and_not_before():
@@ -224,7 +224,8 @@ def test_descriptors_are_closed():
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_tools_tell_their_version(driver):
+@pytest.mark.parametrize("tool", DRIVEN)
+def test_tools_tell_their_version(tool):
     """What the real tools print holds their version."""
+    driver = driver_of(tool)
     assert driver.version(ask_version((driver.tool, driver.version_argument)))[0].isdecimal()

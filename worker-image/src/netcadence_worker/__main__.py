@@ -1,7 +1,8 @@
 """The program in the pod: `python -m netcadence_worker`; with `--external` that of a machine elsewhere.
 
-Nothing of what is imported goes away again, and looking for such things meanwhile took a seventh of the
-processor time until a worker is ready.
+To import is nearly all that a worker does until it is ready. Nothing of what is imported goes away again, so
+that no garbage is looked for meanwhile, nor ever among it; pydantic does not look for plug-ins among all that
+is installed; and what few workers need is imported by those.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ import gc
 gc.disable()
 
 import os
+
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
+
 import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from netcadence_worker import outside
-from netcadence_worker.clusterloader_arguments import udp_options
-from netcadence_worker.clusterloader_wire import ClusterloaderWire
-from netcadence_worker.settings import Settings, SettingsError
+from netcadence_worker.settings import OUTSIDE, Settings, SettingsError
 from netcadence_worker.wire import NetcadenceWire, Wire
 from netcadence_worker.worker import Worker, missing_tools
 
+gc.freeze()
 gc.enable()
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ def main() -> int:
     """
     arguments = sys.argv[1:]
     try:
-        if outside.OPTION in arguments:
+        if OUTSIDE in arguments:
+            from netcadence_worker import outside  # noqa: PLC0415 - not in a pod
+
             with outside.settings_of(arguments) as settings:
                 return _serve(settings, NetcadenceWire())
         settings = Settings.from_environment(os.environ)
@@ -66,6 +70,9 @@ def _serve(settings: Settings, wire: Wire) -> int:
 
 def _wire(settings: Settings, arguments: Sequence[str]) -> Wire:
     if settings.speaks_clusterloader:
+        from netcadence_worker.clusterloader_arguments import udp_options  # noqa: PLC0415 - few do
+        from netcadence_worker.clusterloader_wire import ClusterloaderWire  # noqa: PLC0415 - likewise
+
         return ClusterloaderWire(udp_options(arguments))
     return NetcadenceWire()
 

@@ -20,7 +20,7 @@ from netcadence_worker.contract import (
     reporting_role,
 )
 from netcadence_worker.failure import FailureError
-from netcadence_worker.tools import DRIVERS
+from netcadence_worker.tools import DRIVEN
 
 if TYPE_CHECKING:
     from netcadence_worker.api import Object
@@ -105,8 +105,8 @@ def _contradiction(spec: RequestSpec, role: Role, pod_name: str) -> str | None:
     named = spec.pod_name(role)
     if named != pod_name:
         return f"spec.{role}PodName is {named}, but the request's label says that {pod_name} is the {role}"
-    if spec.tool not in (*DRIVERS, Tool.PROBE):
-        drives = ", ".join((*DRIVERS, Tool.PROBE))
+    if spec.tool not in (*DRIVEN, Tool.PROBE):
+        drives = ", ".join((*DRIVEN, Tool.PROBE))
         return f"spec.tool: this worker does not drive {spec.tool}; it drives {drives}"
     return None
 

@@ -1,18 +1,15 @@
-"""ClusterLoader2's own contract: its custom resource, its names, and its worker's command line.
+"""ClusterLoader2's own contract: its names, and its worker's command line.
 
 Both sides of our compatibility with it read this: the worker that serves its orchestrator, and the
-orchestrator that drives its worker. The resource has no status subresource and no arming; errors are not
-known to arrive.
+orchestrator that drives its worker. Its custom resource (`clusterloader_request`) has no status subresource
+and no arming; errors are not known to arrive.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
-
-from netcadence_worker.contract import Figure, PodIP, PodName, Protocol, Role, Seconds, Tool
+from netcadence_worker.contract import Protocol, Role, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,35 +42,6 @@ TOOL_OF: Final[Mapping[Protocol, Tool]] = {
 _NAME: Final = "network-test-"
 _LABEL_OF: Final = {Role.CLIENT: "clientPodName", Role.SERVER: "serverPodName"}
 _ROLE_OF: Final = {label: role for role, label in _LABEL_OF.items()}
-
-
-class _Edge(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
-
-
-class UpstreamSpec(_Edge):
-    """What a pair is asked to measure."""
-
-    client_pod_name: PodName
-    server_pod_name: PodName
-    server_pod_ip: PodIP = Field(alias="serverPodIP")
-    protocol: Literal[Protocol.TCP, Protocol.UDP, Protocol.HTTP]
-    #: Seconds of traffic.
-    duration: Annotated[int, Field(ge=1, le=3_600)]
-    #: Unix time in whole seconds at which the client starts.
-    client_start_timestamp: Annotated[int, Field(ge=1, le=LATEST_START)]
-    #: Connections that the server waits for; its client never makes more than one.
-    number_of_clients: Annotated[int, Field(ge=1, le=2_147_483_647)] = 1
-
-
-class UpstreamStatus(_Edge):
-    """What the reporting worker says."""
-
-    #: Figures by `metrics.POSITIONS`; empty until there are any.
-    metrics: Annotated[tuple[Figure, ...], Field(max_length=16)] = ()
-    error: Annotated[str, Field(max_length=65_536)] = ""
-    #: Seconds by which the reporting worker itself was late.
-    worker_delay: Seconds | None = None
 
 
 def request_name(index: int) -> str:

@@ -19,7 +19,7 @@ from netcadence_worker.launch import Standstill
 from netcadence_worker.parsing import UnusableOutput
 from netcadence_worker.path_check import Path
 from netcadence_worker.tool import RunningTool, ask_version
-from netcadence_worker.tools import DRIVERS
+from netcadence_worker.tools import driver_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -95,7 +95,7 @@ class Job:
     @property
     def driver(self) -> Driver:
         """How the request's tool is driven; a request for one that is not known is refused before."""
-        return DRIVERS[self.spec.tool]
+        return driver_of(self.spec.tool)
 
     @property
     def listener(self) -> Destination:
@@ -252,7 +252,7 @@ def tool_version(tool: Tool) -> ToolVersion:
     Raises:
         FailureError: ToolMissing, ToolTimeout, or ParseFailed.
     """
-    driver = DRIVERS[tool]
+    driver = driver_of(tool)
     text = ask_version((tool, driver.version_argument))
     try:
         return ToolVersion(name=tool, version=driver.version(text))

@@ -17,14 +17,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from netcadence_worker.settings import Settings, SettingsError, WireName
+from netcadence_worker.settings import OUTSIDE, Settings, SettingsError, WireName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-OPTION: Final = "--external"
 _HOW: Final = "kubectl config view --minify --raw --flatten --output json"
-_OPTION_OF: Final = {"POD_NAME": OPTION, "POD_IP": "--address", "POD_NAMESPACE": "--namespace"}
+_OPTION_OF: Final = {"POD_NAME": OUTSIDE, "POD_IP": "--address", "POD_NAMESPACE": "--namespace"}
 _HTTPS: Final = 443
 _OWNER_ONLY: Final = 0o600
 
@@ -98,7 +97,7 @@ def _settings(environment: Mapping[str, str]) -> Settings:
 
 def _parser() -> _Parser:
     parser = _Parser(prog="netcadence-worker", description=__doc__, allow_abbrev=False)
-    parser.add_argument(OPTION, metavar="NAME", required=True, help="external.name of the scenario")
+    parser.add_argument(OUTSIDE, metavar="NAME", required=True, help="external.name of the scenario")
     parser.add_argument("--address", metavar="IP", required=True, help="where to listen: external.address")
     parser.add_argument("--kubeconfig", metavar="FILE", required=True, type=Path, help=f"from: {_HOW}")
     parser.add_argument("--namespace", metavar="NAME", default="netcadence", help="of the runs")

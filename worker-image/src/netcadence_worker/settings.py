@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Where Kubernetes mounts a pod's credentials.
 SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+#: On the command line of a worker that has no pod, and whose environment says nothing: see `outside`.
+OUTSIDE: Final = "--external"
 
 
 class WireName(enum.StrEnum):

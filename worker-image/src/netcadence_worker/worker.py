@@ -11,9 +11,9 @@ from netcadence_worker.clock import ClockServer
 from netcadence_worker.contract import Tool
 from netcadence_worker.health import serve_health
 from netcadence_worker.log import say
-from netcadence_worker.probing.birth import Birth
 from netcadence_worker.reporter import Reporter
 from netcadence_worker.requests import Requests
+from netcadence_worker.task import load
 from netcadence_worker.tool import how_to_get
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Worker:
         """
         birth = None
         if settings.knock_at is not None:
+            from netcadence_worker.probing.birth import Birth  # noqa: PLC0415 - few are told so
+
             birth = Birth(settings.knock_at, settings.source_for(settings.knock_at))
             birth.start()
         endpoint = Endpoint.of(settings, wire.api_version)
@@ -83,6 +85,8 @@ class Worker:
         for watch in self._watches:
             watch.start()
         say(self._settings.pod_name, "started")
+        for tool in self._settings.tools:
+            load(tool)
         return self
 
     def __exit__(

@@ -6,7 +6,8 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import FortioOptions, Protocol, Reason, Tool
-from netcadence_worker.parsing import UnusableOutput, fortio, read_fortio
+from netcadence_worker.parsing import UnusableOutput, fortio
+from netcadence_worker.parsing.fortio import read_fortio
 from netcadence_worker.path_check import Knock
 from netcadence_worker.tool import Gate
 from netcadence_worker.tools.driver import ClientProcess, ServerProcess

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import IperfOptions, Protocol, Tool
 from netcadence_worker.launch import Standstill
-from netcadence_worker.parsing import (
+from netcadence_worker.parsing import iperf2, joined
+from netcadence_worker.parsing.iperf2 import (
     check_client,
-    iperf2,
-    joined,
     read_round_trips,
     read_tcp_server,
     read_tcp_way_back,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.contract import Iperf3Options, Protocol, Tool
 from netcadence_worker.launch import Standstill
-from netcadence_worker.parsing import check_iperf3_server, iperf3, read_iperf3
+from netcadence_worker.parsing import iperf3
+from netcadence_worker.parsing.iperf3 import check_iperf3_server, read_iperf3
 from netcadence_worker.path_check import Knock
 from netcadence_worker.tools.driver import ClientProcess, ServerProcess
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from netcadence_worker.contract import SiegeOptions, Tool
 from netcadence_worker.http_server import HTTP_PATH
 from netcadence_worker.launch import Standstill
-from netcadence_worker.parsing import read_siege, siege
+from netcadence_worker.parsing import siege
+from netcadence_worker.parsing.siege import read_siege
 from netcadence_worker.path_check import Knock
 from netcadence_worker.tools.driver import ClientProcess
 

@@ -1,0 +1,1 @@
+"""What the program would load only when it is asked for it."""
