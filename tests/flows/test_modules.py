@@ -14,11 +14,16 @@ from flows.environment import CHECKOUT
 MODULES = sorted(path for folder in ("flows", "tasks") for path in (CHECKOUT / folder).glob("*.py"))
 
 
+@pytest.fixture(scope="module")
+def elsewhere():
+    """Names of modules that are not ours; asked once, for it looks at every file that is installed."""
+    return sys.stdlib_module_names | importlib.metadata.packages_distributions().keys()
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
-def test_no_module_is_named_like_one_that_is_imported_from_elsewhere(path: Path):
+def test_no_module_is_named_like_one_that_is_imported_from_elsewhere(elsewhere, path: Path):
     """A flow's folder comes first on the path of its run, so that such a name would hide the other module."""
-    assert path.stem not in sys.stdlib_module_names
-    assert path.stem not in importlib.metadata.packages_distributions()
+    assert path.stem not in elsewhere
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
