@@ -2,9 +2,9 @@
 # Runs all tests: run-all.sh FOLDER-OF-PYTEST PROCESSES
 #
 # Many tests wait most of their time, so that several processes do not crowd two processors. Those that may take
-# as long as they take have what the others leave of the processors, from the beginning on; `alone` comes last.
-# What fails beside others is run once more without any: a machine too busy for a start on time passes then, a
-# fault fails again.
+# as long as they take have what the others leave of the processors, from the beginning on; `alone` comes first,
+# for it leaves most. What fails beside others is run once more without any: a machine too busy for a start on
+# time passes then, a fault fails again.
 set -u
 pytest=$1/pytest
 processes=$2
@@ -58,12 +58,12 @@ patient=$!
 trap '[ -z "$patient" ] || kill -s TERM -- "-$patient"; rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
 
-part beside --numprocesses="$processes" || once_more beside $?
-say "$began" $? "beside each other: flows, embedded clusters, workers, pages"
+part alone
+say "$began" $? "alone: make benchmark, and what looks at the whole machine"
 
 later=$(date +%s)
-part alone
-say "$later" $? "alone: make benchmark, and what looks at the whole machine"
+part beside --numprocesses="$processes" || once_more beside $?
+say "$later" $? "beside each other: flows, embedded clusters, workers, pages"
 
 in_a_hurry "$patient"
 wait "$patient"

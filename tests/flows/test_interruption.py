@@ -51,7 +51,7 @@ def interrupted(*, request, prefect, write_scenario, processes_of, networks_of, 
             if moment == "arming":
                 assert any("arming" in line for line in process.stdout)
             else:
-                until(lambda: len(sending()) == 4, deadline_s=60)
+                until(lambda: len(sending()) == 4, deadline_s=120)
             (cluster,) = (each for each in Cluster.all() if each.name == folder.name)
             namespaces = networks_of(cluster)
             process.send_signal(number)

@@ -36,7 +36,7 @@ def serving(number):
     return container(
         number,
         ports=[{"containerPort": number}],
-        readinessProbe={"tcpSocket": {"port": number}, "periodSeconds": 1},
+        readinessProbe={"tcpSocket": {"port": number}, "periodSeconds": 1, "timeoutSeconds": 10},
     )
 
 

@@ -72,7 +72,7 @@ for _ in range(count):
     except OSError as error:
         print(type(error).__name__)
 """
-READY_WHEN_LISTENING = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+READY_WHEN_LISTENING = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 10}
 
 pytestmark = pytest.mark.parametrize("cluster", ["namespaces"], indirect=True)
 _numbers = itertools.count()
