@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -33,6 +33,7 @@ from netcadence.acceptance.programme import Programme
 from netcadence.crew import Crew
 from netcadence.floor import Floor
 from netcadence.home import Home
+from netcadence.judgement.court import Court, may_give_way
 from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
 from netcadence.kube.lease import IfBusy, Tenure
@@ -50,16 +51,20 @@ from tasks.patience import try_again_soon
 from tasks.progress import Chapter, Chapters, heard_by, listener
 from tasks.report import Report, label
 
+#: Seconds of traffic from which on a process pays that judges meanwhile: it loads for some.
+_WORTH_A_COURT_S: Final = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all measurements of an acceptance have in common; parameters of `benchmark`."""
+    """What all measurements of an acceptance have in common: parameters of `benchmark`, and who judges."""
 
     cluster: str | None
     kubeconfig: Path | None
     context: str | None
     namespace: str
     lake: str
+    court: Court | None = None
 
 
 @dataclass(slots=True)
@@ -194,9 +199,12 @@ def acceptance(
                 prepare(run, MANIFESTS, lease_namespace)
         with progress.phase("lease"):
             tenure = leases.hold(runs[0], lease_namespace, IfBusy(if_busy), holding)
+        where = Surroundings(access.cluster, kubeconfig, context, namespace, lake)
+        if programme.traffic_s >= _WORTH_A_COURT_S and may_give_way():
+            where = replace(where, court=holding.enter_context(Court()))
         try:
             with progress.phase("measure"):
-                measure(progress, tenure, Surroundings(access.cluster, kubeconfig, context, namespace, lake))
+                measure(progress, tenure, where)
         except BaseException as error:
             progress.stopped = f"{error!r}"
             steps.store(progress.outcome(), lake)
@@ -229,7 +237,7 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
             )
             # Prefect, and who listens, know by its context where a thread belongs.
             here = contextvars.copy_context()
-            tenancy = Tenancy(tenure, turn, crews[crew], promptness, labels, door.pass_on)
+            tenancy = Tenancy(tenure, turn, crews[crew], promptness, where.court, labels, door.pass_on)
             futures.append(threads.submit(here.run, _one, planned, tenancy, where, chapter, door))
         try:
             wait(futures, return_when=FIRST_EXCEPTION)

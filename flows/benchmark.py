@@ -31,6 +31,7 @@ from netcadence.course import Course
 from netcadence.errors import NetcadenceError, NotApplicableError
 from netcadence.home import Home
 from netcadence.judgement import unjudged
+from netcadence.judgement.court import Case
 from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
 from netcadence.kube.facts import ClusterFacts
@@ -54,7 +55,7 @@ from tasks.clean_up import clean_up
 from tasks.collect import collect
 from tasks.deploy import deploy, prepare
 from tasks.dispatch import arm, fire
-from tasks.judge import judge, warm_up
+from tasks.judge import AFTER_START_S, judge, warm_up
 from tasks.lease import Tenancy
 from tasks.pair import facts, pair
 from tasks.path import path
@@ -138,6 +139,7 @@ def benchmark(
     if tenancy:
         with course.phase("turn"):
             tenancy.turn.set_up()
+    case: Case | None = None
     if layout:
         with ExitStack() as holding:
             with course.phase("lease"):
@@ -145,7 +147,7 @@ def benchmark(
                     leases.hold(course.run, lease_namespace, IfBusy(if_busy), holding)
                 )
             try:
-                measure(course, layout, tenancy, requirements)
+                case = measure(course, layout, tenancy, requirements, home.root)
             except BaseException as error:
                 store(course.record(), lake)
                 conclude(course.record(), unjudged(f"the run was stopped: {error!r}"), lake)
@@ -157,7 +159,7 @@ def benchmark(
         with course.phase("turn"):
             tenancy.turn.give_way()
     with course.phase("judge"):
-        verdict = judge(record, requirements, home.root)
+        verdict = judge(record, requirements, home.root, case)
     record = course.record()
     conclude(record, verdict, lake)
     done = report(Report(record, verdict, keeper.url), lake, home)
@@ -196,13 +198,19 @@ def outset(course: Course, lease_namespace: str | None) -> Layout | None:
     return layout
 
 
-def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequence[Requirement]) -> None:
+def measure(
+    course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequence[Requirement], home: Path
+) -> Case | None:
     """Take a run from deployment to its last result; what goes wrong on the way is held in the course.
 
     Args:
         requirements: What is asked of the scenario; one that repeats goes on until all of it is decided.
+        home: Where evidence is kept.
+
+    Returns:
+        What is judged meanwhile, where there is somebody to do so.
     """
-    run = course.run
+    run, case = course.run, None
     assert course.facts is not None  # noqa: S101 - seen at the outset; tells the type checker
     try:
         tenancy.require()
@@ -236,10 +244,13 @@ def measure(course: Course, layout: Layout, tenancy: Tenancy, requirements: Sequ
     finally:
         if (trouble := tenancy.trouble) and not course.disturbance:
             course.disturb(trouble)
+        if tenancy.court and course.trouble is None:
+            case = tenancy.court.hand(course.record(), requirements, home=home)
         with course.phase("turn"):
             tenancy.turn.end()
         with course.phase("clean up"):
             clean_up(run)
+    return case
 
 
 def lead(course: Course, owner: dict[str, Any], cluster: ClusterFacts) -> None:
@@ -289,7 +300,10 @@ def measure_round(course: Course, round_: int, owner: dict[str, Any], tenancy: T
     tenancy.require()
     with course.phase("fire"):
         course.starts[round_] = fire(course.run, pairs, owner, arming, observation)
-    tenancy.turn.under_way(warm_up(arming.lead_s))
+    under_way_s = arming.lead_s + AFTER_START_S
+    tenancy.turn.under_way(under_way_s)
+    if tenancy.court is None:
+        warm_up(under_way_s)
     if course.preparation:
         with course.phase("change"):
             course.changes |= change(

@@ -10,6 +10,7 @@ from typing import Final
 
 from netcadence.crew import Crew
 from netcadence.floor import Turn
+from netcadence.judgement.court import Court
 from netcadence.kube.lease import IfBusy, LeaseLostError, Tenure, held
 from netcadence.kube.run import Run
 from netcadence.promptness import Promptness
@@ -25,6 +26,7 @@ class Tenancy:
         turn: When it may measure beside the others under that lease.
         crew: With whose workers it measures.
         promptness: How soon starts reach workers here, as far as is known by then.
+        court: Judges beside what still measures; None where each run is judged by its own flow.
         labels: What its run is marked with, for whoever called it.
         is_in: Called once its flow run is known to Prefect.
     """
@@ -33,6 +35,7 @@ class Tenancy:
     turn: Turn = field(default_factory=Turn.alone)
     crew: Crew = field(default_factory=Crew)
     promptness: Promptness = field(default_factory=Promptness)
+    court: Court | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     is_in: Callable[[], None] = lambda: None
 

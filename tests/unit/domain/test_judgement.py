@@ -1,7 +1,9 @@
 """Verdicts, and what they rest on."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from netcadence import judgement, scenario, sla
+from netcadence.judgement.court import Court, may_give_way
 from netcadence.record import PairOutcome, Verdict
 from netcadence.sla import Sla
 from netcadence_worker.contract import Mark, ReportedError, Result
@@ -606,3 +609,25 @@ def test_a_change_without_effect_fails_whatever_the_threshold_and_the_statistic(
     judged = judge(record, easy)
     assert judged.verdict is found(judged, "effect_after_max_ms").verdict is Verdict.FAIL
     assert "1 of 4 pairs saw no effect at all" in found(judged, "effect_after_max_ms").detail
+
+
+@pytest.mark.skipif(
+    not may_give_way(), reason="processes cannot be put behind all others here; root may do so"
+)
+def test_a_court_judges_as_anybody_does_gives_way_meanwhile_and_hands_back_what_it_could_not_judge(
+    make_record, judge, tmp_path
+):
+    record = make_record("tcp-1:1")
+    with Court() as court:
+        requirements = sla.default().requirements_for(scenario.find("tcp-1:1"))
+        case = court.hand(record, requirements, home=tmp_path)
+        assert os.sched_getscheduler(court.pid) == os.SCHED_IDLE
+        with court.awaited():
+            assert os.sched_getscheduler(court.pid) == os.SCHED_OTHER
+            assert case.verdict() == judge(record)
+        assert os.sched_getscheduler(court.pid) == os.SCHED_IDLE
+        assert court.hand(record, (None,), home=tmp_path).verdict() is None
+        os.kill(court.pid, signal.SIGKILL)
+        assert court.hand(record, requirements, home=tmp_path).verdict() is None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(court.pid, 0)
