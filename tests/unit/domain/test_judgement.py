@@ -95,6 +95,16 @@ def test_what_the_library_reads_of_an_expectation_is_the_same_and_made_once():
     assert (once["column"], once["max_value"]) == ("jitter", 5)
 
 
+def test_the_digest_of_a_metrics_arguments_is_the_librarys_own():
+    from great_expectations.core.id_dict import IDDict  # noqa: PLC0415 - takes seconds
+
+    plain = {"column": "jitter", "table": None, "batch_id": "run-pairs"}
+    numbers = {"low": 1, "strict": True}, {"low": True, "strict": 1}, {"low": 1.0, "values": [True]}
+    for each in map(IDDict, ({}, {"column": None}, plain, dict(reversed(plain.items())), plain, *numbers)):
+        assert each.to_id() == IDDict.to_id.__wrapped__(each)
+    assert IDDict(plain).to_id(["column"]) == "column=jitter"
+
+
 @pytest.mark.parametrize("name", ["tcp-50:50", "udp-50:50", "http-1:1", "grpc-qps"])
 def test_a_healthy_run_passes_on_every_expectation(make_record, judge, name):
     judged = judge(make_record(name))
