@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 #: What is to be reconciled: namespace and name, or whatever a controller goes by.
 Key = tuple[str, str]
 
+_GATHER_S: Final = 0.05
 _RETRY_S: Final = 0.1
 _LONGEST_RETRY_S: Final = 5.0
 
@@ -28,11 +29,14 @@ class Reconciler(ABC):
 
     #: Resources whose changes matter, as qualified plurals.
     resources: tuple[str, ...]
+    #: Those of them whose changes are gathered for a moment, for they come in crowds.
+    gathered: tuple[str, ...] = ()
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._due: dict[Key, None] = {}
         self._news = asyncio.Event()
+        self._gathering: set[Key] = set()
         self._failures: dict[Key, int] = {}
         store.subscribe(self._on_change)
         for resource in self.resources:
@@ -69,9 +73,20 @@ class Reconciler(ABC):
     def _on_change(self, resource: str, change: Change) -> None:
         if not self.wants(resource):
             return
-        self._add(self.keys(resource, change.revision.content))
+        add = self._gather if resource in self.gathered else self._add
+        add(self.keys(resource, change.revision.content))
         if change.before is not None:
-            self._add(self.keys(resource, change.before.content))
+            add(self.keys(resource, change.before.content))
+
+    def _gather(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            if key not in self._gathering:
+                self._gathering.add(key)
+                asyncio.get_running_loop().call_later(_GATHER_S, self._gathered, key)
+
+    def _gathered(self, key: Key) -> None:
+        self._gathering.discard(key)
+        self._add((key,))
 
     def _add(self, keys: Iterable[Key]) -> None:
         for key in keys:

@@ -29,6 +29,8 @@ class ReplicaSetController(Reconciler):
     """Makes missing pods, deletes those that are too many, counts the rest."""
 
     resources = (REPLICA_SETS, "pods")
+    #: Each change of a pod is a look at all of them, and a hundred that start change five times each.
+    gathered = ("pods",)
 
     def __init__(self, store: Store) -> None:
         self._recorder = EventRecorder(store)
