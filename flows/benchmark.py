@@ -158,6 +158,8 @@ def benchmark(
     if tenancy:
         with course.phase("turn"):
             tenancy.turn.give_way()
+    if case is None and tenancy and tenancy.court:
+        case = tenancy.court.hand(record, requirements, home=home.root)
     with course.phase("judge"):
         verdict = judge(record, requirements, home.root, case)
     record = course.record()
