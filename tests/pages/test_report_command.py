@@ -109,6 +109,19 @@ def test_history_is_that_of_the_same_way_until_the_run_itself(kept):
     assert [each.verdict for each in past.read(lake, first)] == [Verdict.FAIL]
 
 
+def test_files_of_other_scenarios_are_not_opened_for_a_history(kept, caplog):
+    lake = Lake(kept / "lake")
+    record = lake.recall(ID).record
+    (file,) = (kept / "lake").glob(f"runs/**/{ID}.parquet")
+    other = file.with_name("20260131-010000-udp-1-1-abcd.parquet")
+    other.write_bytes(b"no Parquet, which would be told")
+    try:
+        assert [each.run_id for each in past.read(lake, record.facts)] == [f"{ID}-2", ID]
+    finally:
+        other.unlink()
+    assert not caplog.records
+
+
 def test_history_goes_back_beyond_a_week_where_that_has_few_runs(kept):
     lake = Lake(kept / "lake")
     record = lake.recall(ID).record

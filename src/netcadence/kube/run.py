@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from netcadence.scenario import Scenario
 from netcadence_worker.contract import RUN_LABEL
 
 _LONGEST_SLUG = 24
+_MADE_UP = re.compile(r"\d{8}-\d{6}-(?P<slug>.+)-[0-9a-f]{4}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,15 @@ class Run:
 
 def new_run_id(scenario: str) -> str:
     """Return an id that sorts by time, tells its scenario, fits a label: 20260131-120000-tcp-1-1-9f3c."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(scenario)}-{secrets.token_hex(2)}"
+
+
+def may_be_of(run_id: str, scenario: str) -> bool:
+    """Tell by its id whether a run may be one of a scenario; an id that somebody gave it may be of any."""
+    made_up = _MADE_UP.fullmatch(run_id)
+    return made_up is None or made_up["slug"] == _slug(scenario)
+
+
+def _slug(scenario: str) -> str:
     slug = "".join(character if character.isalnum() else "-" for character in scenario.lower())
-    slug = slug[:_LONGEST_SLUG].strip("-") or "run"
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug}-{secrets.token_hex(2)}"
+    return slug[:_LONGEST_SLUG].strip("-") or "run"

@@ -236,6 +236,21 @@ class Lake:
         """
         return self._frame("runs", wanted, columns)
 
+    def run_ids(self, **wanted: Unpack[Wanted]) -> frozenset[str]:
+        """Return the ids of the runs in all files that may hold wanted ones, by cluster and time.
+
+        No file of a single run is opened for that.
+        """
+        from netcadence.lake.reading import Selection  # noqa: PLC0415 - as in `_frame`
+
+        selection = Selection(**wanted)
+
+        def look() -> frozenset[str]:
+            parts = take(self._storage, "runs", selection.cluster, selection.may_hold).parts
+            return frozenset[str]().union(*(names_of(self._storage, part.place) for part in parts))
+
+        return unchanged(look)
+
     def results(self, **wanted: Unpack[Wanted]) -> pd.DataFrame:
         """Return one row a pair and metric, or a failed pair with its reason and no metric."""
         return self._frame("results", wanted)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from netcadence.kube.run import may_be_of
 from netcadence.lake import Lake
 from netcadence.lake.lake import Wanted
 from netcadence.record import UNSOUND, RunFacts, Verdict
@@ -87,9 +88,17 @@ def read(lake: Lake, facts: RunFacts) -> tuple[PastFinding, ...]:
 
 
 def _alike(lake: Lake, facts: RunFacts) -> pd.DataFrame:
-    """Return the runs that are drawn; those of a week are enough where there is one each hour."""
-    for looked_back in _LOOKED_BACK:
-        runs = lake.runs(_RUN, **_span(facts, facts.started_at - looked_back))
+    """Return the runs that are drawn; those of a week are enough where there is one each hour.
+
+    Of hundreds of runs a few are of this scenario: the files of those that are not need not be opened.
+    """
+    *sooner, longest = _LOOKED_BACK
+    for looked_back in (*sooner, longest):
+        span = _span(facts, facts.started_at - looked_back)
+        ids = {each for each in lake.run_ids(**span) if may_be_of(each, facts.scenario)}
+        if len(ids) < _MOST_RUNS and looked_back is not longest:
+            continue
+        runs = lake.runs(_RUN, **span | Wanted(run_id=ids))
         alike = runs[
             (runs["path"].fillna(TrafficPath.POD_IP.value) == facts.path)
             & (runs["ip_family"].fillna("") == facts.ip_family)
