@@ -20,11 +20,21 @@ SELECT * EXCLUDE (filename) FROM rows
 WHERE (cluster, run_id, file_rank(filename)) IN
       (SELECT (cluster, run_id, max(file_rank(filename))) FROM rows GROUP BY cluster, run_id);
 
--- This one fails as long as nobody has accepted a level, for DuckDB takes no view over no file; the others stay.
+-- DuckDB takes no view over no file. As long as nobody has accepted a level this is one without rows, until this file is run
+-- again: in each session it is, for variables are a session's.
+SET VARIABLE accepted_levels_rows = (
+    SELECT CASE count(*) WHEN 0
+        THEN 'SELECT unnest(NULL::STRUCT(
+                  run_id VARCHAR, scenario VARCHAR, started_at TIMESTAMPTZ, metric VARCHAR, statistic VARCHAR,
+                  path VARCHAR, ip_family VARCHAR, node VARCHAR, part VARCHAR, origin VARCHAR,
+                  changed_at TIMESTAMPTZ, level DOUBLE, level_before DOUBLE, unit VARCHAR,
+                  accepted_by VARCHAR, reason VARCHAR, filename VARCHAR, cluster VARCHAR, date DATE)) LIMIT 0'
+        ELSE 'FROM read_parquet(getvariable(''lake'') || ''/accepted_levels/*/*/*.parquet'',
+                                hive_partitioning = true, union_by_name = true, filename = true)' END
+    FROM glob(getvariable('lake') || '/accepted_levels/*/*/*.parquet'));
+
 CREATE OR REPLACE VIEW accepted_levels AS
-WITH rows AS (
-    SELECT * FROM read_parquet(getvariable('lake') || '/accepted_levels/*/*/*.parquet',
-                               hive_partitioning = true, union_by_name = true, filename = true))
+WITH rows AS (SELECT * FROM query(getvariable('accepted_levels_rows')))
 SELECT * EXCLUDE (filename) FROM rows
 WHERE (cluster, run_id, file_rank(filename)) IN
       (SELECT (cluster, run_id, max(file_rank(filename))) FROM rows GROUP BY cluster, run_id);

@@ -80,6 +80,19 @@ def test_the_warehouse_counts_each_run_once_also_while_files_are_put_together(ha
     assert [len(rows) for rows in answers] == ANSWERS
 
 
+def test_in_duckdb_a_lake_without_accepted_levels_has_a_view_of_them_with_the_same_columns(nights, warehouse):
+    query = "SELECT * FROM accepted_levels"
+    before = warehouse.sql(query).description
+    for level in (Path(nights.url) / "accepted_levels").rglob("*.parquet"):
+        level.unlink()
+    warehouse.execute((WAREHOUSE / "duckdb.sql").read_text())
+    now = warehouse.sql(query)
+    assert now.fetchall() == []
+    assert [(name, str(kind)) for name, kind, *_ in now.description] == [
+        (name, str(kind)) for name, kind, *_ in before
+    ]
+
+
 @pytest.mark.timeout(600)
 def test_spark_counts_each_run_once_while_files_are_put_together(halfway, tmp_path):
     """Not in every test run: PySpark is 400 MB, and takes a Java machine and a minute (`make test-spark`)."""
