@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -53,6 +53,7 @@ from tasks.report import Report, label
 
 #: Seconds of traffic from which on a process pays that judges meanwhile: it loads for some.
 _WORTH_A_COURT_S: Final = 30
+_LOOK_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,9 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
             tenancy = Tenancy(tenure, turn, crews[crew], promptness, where.court, labels, door.pass_on)
             futures.append(threads.submit(here.run, _one, planned, tenancy, where, chapter, door))
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
+            while not _is_over(futures):
+                # In short waits, for where no alarm can be set Prefect's timeout strikes between two only.
+                wait(futures, _LOOK_S, return_when=FIRST_EXCEPTION)
         finally:
             # Where all are done nobody is stopped; otherwise one failed, or Ctrl-C came.
             floor.stop()
@@ -250,6 +253,12 @@ def measure(progress: Progress, tenure: Tenure, where: Surroundings) -> None:
                     progress.measured[position] = future.result()
     for future in futures:
         future.result()
+
+
+def _is_over(futures: Sequence[Future[Measured]]) -> bool:
+    """Tell whether all measurements are made, or one of them could not be."""
+    done = [each for each in futures if each.done()]
+    return len(done) == len(futures) or any(each.exception() for each in done)
 
 
 def _one(planned: Measured, tenancy: Tenancy, where: Surroundings, chapter: Chapter, door: Door) -> Measured:

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any, Final
+from uuid import UUID
 
 import yaml
 from prefect import Flow, get_client
 from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, WorkerStatus
+from prefect.events import DeploymentTriggerTypes
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.utilities.callables import parameter_schema
@@ -99,6 +102,7 @@ class Entry(BaseModel):
     entrypoint: str
     tags: list[str]
     schedules: list[DeploymentScheduleCreate]
+    triggers: list[DeploymentTriggerTypes] = []
     parameters: dict[str, Any]
     concurrency_limit: _Limit
     work_pool: _Pool
@@ -153,7 +157,7 @@ def register(told: Mapping[str, str], pool: Pool, *, file: Path = DEPLOYMENTS) -
         client.create_work_pool(made, overwrite=True)
         for each, flow in zip(found, flows, strict=True):
             try:
-                client.create_deployment(
+                made_id = client.create_deployment(
                     client.create_flow(flow),
                     name=each.name,
                     description=each.description,
@@ -172,9 +176,18 @@ def register(told: Mapping[str, str], pool: Pool, *, file: Path = DEPLOYMENTS) -
                     enforce_parameter_schema=True,
                     pull_steps=pull,
                 )
+                _trigger(client, made_id, each.triggers)
             except PrefectHTTPStatusError as error:
                 raise DeploymentError(f"the server refused {each.name}: {error}") from error
     return tuple(f"{flow.name}/{each.name}" for each, flow in zip(found, flows, strict=True))
+
+
+def _trigger(client: SyncPrefectClient, deployment: UUID, triggers: list[DeploymentTriggerTypes]) -> None:
+    """Make the automations that begin runs of a deployment anew, as `prefect deploy` does."""
+    client.delete_resource_owned_automations(f"prefect.deployment.{deployment}")
+    for each in triggers:
+        each.set_deployment_id(deployment)
+        client.create_automation(each.as_automation())
 
 
 def _scheduled(entry: dict[str, Any]) -> dict[str, Any]:

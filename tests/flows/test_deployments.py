@@ -11,7 +11,7 @@ import yaml
 
 from flows import environment, pages
 from flows.command_line import application, outcome_of
-from netcadence.kube.resource import DEPLOYMENT, REQUEST, RUN
+from netcadence.kube.resource import DEPLOYMENT, LEASE, REQUEST, RUN
 from netcadence.lake import Lake
 from netcadence.lake.upkeep import Upkeep
 from netcadence.order import Order, Sweep, Where
@@ -103,15 +103,17 @@ def watched(registered, alerts, served, cluster, tmp_path_factory, write_scenari
     return watch(order, return_state=True)
 
 
-def test_every_deployment_has_a_schedule_a_limit_and_the_tags_of_its_cluster(registered, ask):
+def test_every_deployment_but_trends_has_a_schedule_and_all_a_limit_and_the_tags_of_their_cluster(
+    registered, ask
+):
     found = {name: ask(f"deployments/name/{name}") for name in registered}
     assert set(found) == {
         "watch/hourly-lab", "watch/nightly-lab", "watch/weekly-lab", "trends/trends-lab",
         "housekeeping/housekeeping-lab", "upkeep/upkeep-lab",
     }  # fmt: skip
-    for deployment in found.values():
-        (schedule,) = deployment["schedules"]
-        assert schedule["schedule"]["timezone"] == "Europe/Berlin"
+    for name, deployment in found.items():
+        schedules = [each["schedule"]["timezone"] for each in deployment["schedules"]]
+        assert schedules == ([] if name == "trends/trends-lab" else ["Europe/Berlin"])
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert {"netcadence", "cluster:lab"} <= set(deployment["tags"])
         assert deployment["pull_steps"]
@@ -146,6 +148,23 @@ def test_the_server_schedules_the_next_runs_by_itself(registered, ask, until):
         return ask("flow_runs/filter", wanted)
 
     assert {run["state_name"] for run in until(scheduled)} == {"Scheduled"}
+
+
+def test_trends_follow_the_end_of_a_night_whatever_it_came_to_and_of_nothing_else(registered, ask, until):
+    def end(deployed, **state):
+        assert deployed in registered
+        deployment = ask(f"deployments/name/{deployed}")["id"]
+        flow_run = ask(f"deployments/{deployment}/create_flow_run", {})["id"]
+        ask(f"flow_runs/{flow_run}/set_state", {"state": state, "force": True})
+
+    def begun():
+        return ask("flow_runs/filter", {"deployments": {"name": {"any_": ["trends-lab"]}}})
+
+    end("housekeeping/housekeeping-lab", type="COMPLETED")
+    end("watch/nightly-lab", type="RUNNING")
+    end("watch/nightly-lab", type="FAILED", name="SLABreached")
+    (trends,) = until(begun)
+    assert trends["state_name"] == "Scheduled"
 
 
 def test_a_flow_that_cannot_be_loaded_is_no_deployment(home, tmp_path):
@@ -202,27 +221,54 @@ def test_a_regression_and_a_measurement_that_does_not_hold_are_posted_and_a_chec
 
 
 @pytest.fixture(scope="module")
-def late(alerts, cluster, write_scenario, tmp_path_factory):
-    """The end of an order that takes too long, in a flow run with a deployment's tags; and its lake."""
+def run_tagged(alerts):
+    """Return what runs a flow with an order in a flow run that has a deployment's tags; gives its end."""
     del alerts
     from prefect import get_client  # noqa: PLC0415 - imports Prefect
     from prefect.flow_engine import run_flow  # noqa: PLC0415 - likewise
 
-    from flows.watch import watch  # noqa: PLC0415 - likewise
+    def run_tagged(flow, order):
+        parameters = {"order": order}
+        with get_client(sync_client=True) as client:
+            scheduled = client.create_flow_run(
+                flow, parameters=parameters, tags=["netcadence", "cluster:lab"]
+            )
+        return run_flow(flow, scheduled, parameters, return_type="state")
 
-    order = Order(
-        cluster="lab",
-        kubeconfig=str(cluster.kubeconfig),
-        files=(write_scenario("tcp-endless", duration_s=60),),
-        lake=str(tmp_path_factory.mktemp("late")),
-        timeout_min=0.1,
-    )
-    with get_client(sync_client=True) as client:
-        scheduled = client.create_flow_run(
-            watch, parameters={"order": order}, tags=["netcadence", "cluster:lab"]
-        )
-    state = run_flow(watch, scheduled, {"order": order}, return_type="state")
-    return state, Lake(order.lake)
+    return run_tagged
+
+
+@pytest.fixture(scope="module")
+def run_late(run_tagged, cluster, tmp_path_factory):
+    """Return what carries out an order that takes too long; gives its end, and its lake."""
+
+    def run_late(**what):
+        from flows.watch import watch  # noqa: PLC0415 - imports Prefect
+
+        lake = str(tmp_path_factory.mktemp("late"))
+        order = Order(cluster="lab", kubeconfig=str(cluster.kubeconfig), lake=lake, timeout_min=0.1, **what)
+        return run_tagged(watch, order), Lake(lake)
+
+    return run_late
+
+
+@pytest.fixture(scope="module")
+def late(run_late, write_scenario):
+    return run_late(files=(write_scenario("tcp-endless", duration_s=60),))
+
+
+@pytest.fixture
+def no_verdict_posted(told, until):
+    """Return what waits for the posts about an end without a verdict that speak of something."""
+
+    def no_verdict_posted(words):
+        def posted():
+            posts = (body for _, body in told[1] if body["about"] == "no verdict")
+            return [body for body in posts if words in body["text"]]
+
+        return until(posted)
+
+    return no_verdict_posted
 
 
 def test_what_takes_too_long_is_stopped_the_cluster_cleaned_and_what_was_measured_kept(late, access):
@@ -234,13 +280,36 @@ def test_what_takes_too_long_is_stopped_the_cluster_cleaned_and_what_was_measure
     assert list(lake.runs()["verdict"]) == ["INVALID"]
 
 
-def test_what_ends_without_a_verdict_is_posted_to_the_webhook(late, told, until):
-    def no_verdict():
-        return [body for _, body in told[1] if body["about"] == "no verdict"]
-
-    (body,) = until(no_verdict)
+def test_what_ends_without_a_verdict_is_posted_to_the_webhook(late, no_verdict_posted):
+    (body,) = no_verdict_posted(late[0].message)
     assert (body["cluster"], body["state"]) == ("lab", "WithoutVerdict")
-    assert late[0].message in body["text"]
+
+
+def test_an_acceptance_that_takes_too_long_is_stopped_likewise_and_said_to_have_been(
+    run_late, access, no_verdict_posted, tmp_path
+):
+    profile = tmp_path / "endless.yaml"
+    thresholds = {"throughput_min_kbytes": 1}
+    check = {"name": "bandwidth", "title": "Bandwidth", "scenario": "udp-1:1", "thresholds": thresholds}
+    content = {"name": "endless", "with": {"duration_s": 60}, "checks": [check | {"level": "required"}]}
+    profile.write_text(yaml.safe_dump(content))
+    state, lake = run_late(acceptance=str(profile))
+    assert state.message == "ERROR: endless: stopped, for timeout_min was over"
+    for resource in (RUN, REQUEST, DEPLOYMENT, LEASE):
+        assert access.list(resource, "netcadence")[0] == []
+    assert set(lake.acceptances()["acceptance_verdict"]) <= {"INVALID", "FAIL"}
+    assert list(lake.runs()["verdict"]) == ["INVALID"]
+    assert [body["state"] for body in no_verdict_posted(state.message)] == ["WithoutVerdict"]
+
+
+def test_a_look_at_the_history_that_takes_too_long_is_posted_too(run_tagged, no_verdict_posted, tmp_path):
+    from flows.trends import trends  # noqa: PLC0415 - imports Prefect
+
+    hasty = trends.with_options(timeout_seconds=0.01)
+    state = run_tagged(hasty, Look(lake=str(tmp_path), cluster="lab"))
+    assert state.name == "TimedOut"
+    (body,) = no_verdict_posted("trends")
+    assert (body["cluster"], body["state"]) == ("lab", "TimedOut")
 
 
 def test_silence_is_posted_to_the_webhook_for_the_cluster_that_is_silent_and_no_other(watched, told, until):
