@@ -47,6 +47,14 @@ test-spark: setup  ## Try the warehouse's SQL in Spark, which needs Java; fetche
 	@test -d $(VENV)/spark/pyspark || $(BIN)/python -m pip install --quiet --target $(VENV)/spark "pyspark>=4"
 	@PYTHONPATH="$(CURDIR)/$(VENV)/spark" $(BIN)/pytest tests/unit/lake/test_warehouse.py -k spark_counts
 
+.PHONY: test-jobs
+test-jobs: setup  ## Have Prefect's worker for Kubernetes make Jobs on an embedded cluster; fetches that worker, 50 MB
+	@cmp -s deployments/flow-run-image/requirements.txt $(VENV)/prefect-kubernetes/requirements.txt || { \
+		rm -rf $(VENV)/prefect-kubernetes && $(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/prefect-kubernetes \
+			--requirement deployments/flow-run-image/requirements.txt && \
+		cp deployments/flow-run-image/requirements.txt $(VENV)/prefect-kubernetes; }
+	@$(BIN)/pytest tests/flows/test_jobs.py
+
 .PHONY: test-setup
 test-setup: setup
 	@sh tests/install-object-stores.sh "$(CURDIR)/$(BIN)" 45

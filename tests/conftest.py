@@ -210,6 +210,26 @@ def granted():
 
 
 @pytest.fixture(scope="session")
+def uses_of():
+    """Return what lists the rights that an account has used on a cluster, as `granted` those of a manifest.
+
+    What every cluster lets everybody ask about oneself is left out.
+    """
+
+    def uses_of(cluster, namespace, account):
+        with contextlib.closing(Access.connect(kubeconfig=cluster.kubeconfig)) as access:
+            uses = access.raw("/embedded/v1/uses")["uses"]
+        user = f"system:serviceaccount:{namespace}:{account}"
+        return {
+            (each["verb"], f"{each['resource']}.{each['group']}".rstrip("."), bool(each["namespace"]))
+            for each in uses
+            if each["user"] == user and each["group"] != "authorization.k8s.io"
+        }
+
+    return uses_of
+
+
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A browser, for what is to be looked at."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")

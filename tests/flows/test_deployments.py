@@ -374,6 +374,8 @@ def test_prefects_pages_show_the_run_its_verdict_its_mesh_and_the_night(watched,
     )
     told = seen(f"artifacts/artifact/{night[0]['id']}", "0 of 1 cluster green; not: lab FAIL", "tcp-night")
     assert "A cluster is green where all that was measured on it passed." in told
+    # Others' nights have the same key, and the latest of all stands at its address.
+    assert "A cluster is green" in seen("artifacts/key/clusters-tonight", "green", "Tonight")
     for link, words in ((report, "The threshold is missed"), (docs, "tcp-night")):
         browser.open(link, width=1280)
         assert words in browser.run("document.body.innerText")

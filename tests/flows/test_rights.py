@@ -24,8 +24,6 @@ from netcadence.kube.wire import HOST_NAMESPACE, NETCADENCE
 from netcadence.record import Verdict
 
 ORCHESTRATOR, WORKER = "netcadence-orchestrator", "netcadence-worker"
-#: What every cluster lets everybody ask about oneself.
-ABOUT_ONESELF = "authorization.k8s.io"
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +61,7 @@ def in_its_pod(orchestrator, tmp_path_factory):
             patch.setenv("KUBERNETES_SERVICE_HOST", host)
             patch.setenv("KUBERNETES_SERVICE_PORT", port)
             patch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(files / "none"))
-            where = "kubernetes.config.incluster_config.SERVICE_"
-            patch.setattr(f"{where}TOKEN_FILENAME", str(files / "token"))
-            patch.setattr(f"{where}CERT_FILENAME", str(files / "ca.crt"))
+            patch.setenv("NETCADENCE_SERVICE_ACCOUNT", str(files))
             yield
 
     return in_its_pod
@@ -114,20 +110,8 @@ def tenancy(namespace, orchestrator, used_by, until):
 
 
 @pytest.fixture(scope="module")
-def used_by(lab, namespace):
-    """Return what lists the rights that an account has used, as `granted` those of a manifest."""
-
-    def used_by(account):
-        with contextlib.closing(Access.connect(kubeconfig=lab.kubeconfig)) as access:
-            uses = access.raw("/embedded/v1/uses")["uses"]
-        user = f"system:serviceaccount:{namespace}:{account}"
-        return {
-            (each["verb"], f"{each['resource']}.{each['group']}".rstrip("."), bool(each["namespace"]))
-            for each in uses
-            if each["user"] == user and each["group"] != ABOUT_ONESELF
-        }
-
-    return used_by
+def used_by(lab, namespace, uses_of):
+    return lambda account: uses_of(lab, namespace, account)
 
 
 def test_a_run_in_a_pod_under_the_orchestrators_own_account_passes(state):

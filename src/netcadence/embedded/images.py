@@ -38,6 +38,7 @@ class Image:
             may create pods can then run anything as the user who started the cluster.
         allow_arguments: Whether a pod spec may bring `args`; the program has to be one that nothing in its
             arguments can turn into another.
+        arguments: Where there are any, the lists of `args` of which a pod spec has to bring one as it is.
         preloaded: Whether pods are forked from one process that has imported all of the program already,
             instead of importing it each. `argv` is then `python -m` and a package with a `__main__`.
     """
@@ -46,6 +47,7 @@ class Image:
     environment: Mapping[str, str] = field(default_factory=dict)
     allow_command: bool = False
     allow_arguments: bool = False
+    arguments: tuple[tuple[str, ...], ...] = ()
     preloaded: bool = False
 
     def __post_init__(self) -> None:
@@ -82,10 +84,15 @@ def command_line(image: Image, container: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         ContainerRefusedError: The spec brings a command, arguments or variables that the image refuses.
     """
-    command, arguments = container.get("command") or [], container.get("args") or []
+    command, arguments = container.get("command") or [], tuple(container.get("args") or [])
     if image.allow_command:
-        return tuple(command) + tuple(arguments) if command else image.argv + tuple(arguments)
-    if command or (arguments and not image.allow_arguments):
+        return (*command, *arguments) if command else image.argv + arguments
+    if image.arguments and not command and arguments not in image.arguments:
+        choices = " or ".join(map(" ".join, image.arguments))
+        raise ContainerRefusedError(
+            f'image "{container.get("image")}" takes the arguments {choices}, no others'
+        )
+    if command or (arguments and not image.allow_arguments and not image.arguments):
         given = "a command" if command else "arguments"
         raise ContainerRefusedError(f'image "{container.get("image")}" does not take {given} from a pod spec')
     for variable in container.get("env") or []:
@@ -95,4 +102,4 @@ def command_line(image: Image, container: Mapping[str, Any]) -> tuple[str, ...]:
                 f'image "{container.get("image")}" does not take the variable {name} from a pod spec: '
                 "it can change which program runs"
             )
-    return image.argv + tuple(arguments)
+    return image.argv + arguments

@@ -92,6 +92,13 @@ class Settings:
     def from_json(cls, text: str) -> Settings:
         values = json.loads(text)
         values["images"] = {
-            name: Image(**{**image, "argv": tuple(image["argv"])}) for name, image in values["images"].items()
+            name: Image(
+                **{
+                    **image,
+                    "argv": tuple(image["argv"]),
+                    "arguments": tuple(map(tuple, image["arguments"])),
+                }
+            )
+            for name, image in values["images"].items()
         }
         return cls(**values)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import yaml
 
@@ -11,6 +12,10 @@ from netcadence.kube.errors import ClusterUnknownError
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
+
+
+#: Where a pod's service account is found if not where Kubernetes mounts it; the worker knows it, too.
+_SERVICE_ACCOUNT: Final = "NETCADENCE_SERVICE_ACCOUNT"
 
 
 class Source(NamedTuple):
@@ -38,7 +43,7 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
     Raises:
         ClusterUnknownError: There is no such file or context, or it cannot be read.
     """
-    from kubernetes.config import kube_config, load_incluster_config  # noqa: PLC0415 - see Access.connect
+    from kubernetes.config import kube_config  # noqa: PLC0415 - see Access.connect
     from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - likewise
 
     where = str(kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
@@ -57,7 +62,7 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
             return Source(str(chosen["context"].get("cluster", name)), name, credentials)
         if kubeconfig or context:
             raise _refusal(f"there is no kubeconfig {where}")
-        load_incluster_config(client_configuration=configuration)
+        _read_service_account(configuration)
     except OSError as error:
         raise _refusal(f"kubeconfig {where}: {error.strerror or error}") from error
     except (ConfigException, yaml.YAMLError) as error:
@@ -66,6 +71,17 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
         # The official client takes the file for what it should be, and stumbles where it is not.
         raise _refusal(f"{where} is not a kubeconfig") from error
     return Source("in-cluster", None, "this pod's service account")
+
+
+def _read_service_account(configuration: Configuration) -> None:
+    from kubernetes.config import incluster_config  # noqa: PLC0415 - see Access.connect
+
+    folder = os.environ.get(_SERVICE_ACCOUNT)
+    loader = incluster_config.InClusterConfigLoader(
+        token_filename=f"{folder}/token" if folder else incluster_config.SERVICE_TOKEN_FILENAME,
+        cert_filename=f"{folder}/ca.crt" if folder else incluster_config.SERVICE_CERT_FILENAME,
+    )
+    loader.load_and_set(configuration)
 
 
 def _context(merged: dict[str, Any], where: str, wanted: str | None) -> dict[str, Any]:

@@ -58,6 +58,19 @@ def test_a_command_out_of_a_pod_spec_is_refused(field):
         command_line(WORKER, {"image": "worker", field: ["rm", "-rf", "/"]})
 
 
+def test_an_image_that_names_its_arguments_takes_those_as_a_whole_and_no_others():
+    image = Image(
+        argv=("python", "-m"), arguments=(("prefect", "flow-run", "execute"), ("prefect", "version"))
+    )
+    found = command_line(image, {"args": ["prefect", "version"]})
+    assert found == ("python", "-m", "prefect", "version")
+    for given in ({"args": ["prefect"]}, {}, {"command": ["prefect"], "args": ["version"]}):
+        with pytest.raises(
+            ContainerRefusedError, match=r'image "flows" (takes the arguments prefect flow|does not)'
+        ):
+            command_line(image, {"image": "flows", **given})
+
+
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "PYTHONPATH", "PATH", "NETCADENCE_SERVICE_ACCOUNT"])
 def test_a_variable_that_steers_which_program_runs_is_refused(name):
     with pytest.raises(ContainerRefusedError, match=name):
