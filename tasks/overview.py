@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 
 from netcadence.lake import Lake
-from netcadence.report import overview_as_markdown, overview_in_words
+from netcadence.report import overview_as_markdown
 from netcadence.tonight import judged_in, tonight
 from tasks.step import step
 
@@ -26,11 +26,9 @@ def overview(lake: str) -> None:
     """Write the page anew: what the lake has of the last night, and which cluster has nothing."""
     now = datetime.now(UTC)
     nights = tonight(judged_in(Lake(lake), now=now), expected=_deployed(), now=now)
-    create_markdown_artifact(
-        overview_as_markdown(nights, now=now),
-        key=KEY,
-        description=overview_in_words(nights),
-    )
+    page = overview_as_markdown(nights, now=now)
+    # A key's own address shows the description of its latest artifact, a list the first line of that.
+    create_markdown_artifact(page, key=KEY, description=page)
 
 
 def _deployed() -> set[str]:

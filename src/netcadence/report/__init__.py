@@ -14,7 +14,7 @@ from netcadence.report.document import as_json
 from netcadence.report.junit import acceptance_as_junit
 from netcadence.report.listing import scenario_list
 from netcadence.report.markdown import as_markdown
-from netcadence.report.overview import overview_as_markdown, overview_in_words
+from netcadence.report.overview import overview_as_markdown
 from netcadence.report.plan import plan_as_json, plan_table
 from netcadence.report.programme import programme_as_json, programme_table
 from netcadence.report.table import VERDICT_STYLES, verdict_table
@@ -29,7 +29,6 @@ __all__ = [
     "as_json",
     "as_markdown",
     "overview_as_markdown",
-    "overview_in_words",
     "plan_as_json",
     "plan_table",
     "programme_as_json",

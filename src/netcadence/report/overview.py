@@ -11,24 +11,15 @@ from netcadence.report.markdown import escaped
 from netcadence.tonight import NIGHT, Judged, Tonight
 from netcadence.words import counted
 
-#: Clusters that a line names; the page has all.
+#: Clusters that the heading names; the page has all.
 _NAMED: Final = 5
 
 
-def overview_in_words(nights: Collection[Tonight]) -> str:
-    """Return a line of Markdown for lists: how many clusters are green, and which are not."""
-    others = [
-        f"**{escaped(each.cluster)}** {each.verdict or 'no run'}" for each in nights if not each.is_green
-    ]
-    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    return f"{_green(nights)}; not: {', '.join(others[:_NAMED])}{more}" if others else _green(nights)
-
-
 def overview_as_markdown(nights: Collection[Tonight], *, now: datetime) -> str:
-    """Return the page: a row a cluster, and below it what its scenarios came to."""
+    """Return the page: how many are green, which are not, a row a cluster, what was measured there."""
     span = f"{NIGHT.total_seconds() / 3600:.0f} hours until {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     parts = [
-        f"## {_green(nights)}",
+        f"## {_in_words(nights)}",
         f"The {span}. A cluster is green where all that was measured on it passed.",
         _table(
             "| Cluster | Tonight | Passed | Last run (UTC) |", "|:--|:--|--:|:--|", map(_cluster_row, nights)
@@ -39,6 +30,14 @@ def overview_as_markdown(nights: Collection[Tonight], *, now: datetime) -> str:
             heading, lines = "| Measured | Passed | Last verdict | Last run |", "|:--|--:|:--|:--|"
             parts += [f"### {escaped(night.cluster)}", _table(heading, lines, _name_rows(night))]
     return "\n\n".join(parts) + "\n"
+
+
+def _in_words(nights: Collection[Tonight]) -> str:
+    others = [
+        f"**{escaped(each.cluster)}** {each.verdict or 'no run'}" for each in nights if not each.is_green
+    ]
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return f"{_green(nights)}; not: {', '.join(others[:_NAMED])}{more}" if others else _green(nights)
 
 
 def _green(nights: Collection[Tonight]) -> str:
