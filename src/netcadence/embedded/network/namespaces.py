@@ -33,7 +33,7 @@ from netcadence.embedded.network.addresses import (
     Subnet,
 )
 from netcadence.embedded.network.announcing import address_changes
-from netcadence.embedded.network.entry import inside
+from netcadence.embedded.network.entry import inside, make, remove
 from netcadence.embedded.network.forwards import Forward
 from netcadence.embedded.network.translation import Translation, refusal_of_translation
 from netcadence.embedded.place import Place
@@ -183,25 +183,32 @@ class NamespaceNetwork:
 
     async def attach(self, node: str) -> Attachment:
         offset = self._offsets.take()
-        name = f"nc-{self._slot.number}-pod-{offset}"
+        path = _NAMESPACES / f"nc-{self._slot.number}-pod-{offset}"
         try:
-            await _ip([f"netns add {name}"])
-            await _ip(
-                [
-                    f"link add p{offset} type veth peer name eth0 netns {name}",
-                    *_bare_up(f"p{offset}", "pods"),
-                ],
-                self._namespace(node),
-            )
-            await _ip(["link set lo up", *self._up("eth0", offset), *self._congestion_control(offset)], name)
-            path = _NAMESPACES / name
+            await asyncio.to_thread(self._join, self._namespace(node), path, offset)
             if self._translation:
                 await self._translation.add_pod(node, path)
         except EmbeddedClusterError:
-            await self._remove(name)
+            await self._remove(path)
             self._offsets.give_back(offset)
             raise
         return Attachment(node, offset, self._ips(offset), Place(path), path)
+
+    def _join(self, node: str, pod: Path, offset: int) -> None:
+        """Make a pod's namespace, and what leads from there to its node's.
+
+        Raises:
+            EmbeddedClusterError: The system refused.
+        """
+        try:
+            make(pod)
+        except OSError as error:
+            raise EmbeddedClusterError(f"the namespace {pod} cannot be made: {error.strerror}") from error
+        end = f"p{offset}"
+        lines = [f"link add {end} type veth peer name eth0 netns {pod.name}", *_bare_up(end, "pods")]
+        _run(["ip", "-n", node, "-batch", "-"], lines)
+        lines = ["link set lo up", *self._up("eth0", offset), *self._congestion_control(offset)]
+        _run(["ip", "-n", pod.name, "-batch", "-"], lines)
 
     def attach_to_node(self, node: str) -> Attachment:
         place = Place(_NAMESPACES / self._namespace(node))
@@ -211,7 +218,7 @@ class NamespaceNetwork:
         if attachment.namespace:
             if self._translation:
                 self._translation.remove(attachment.namespace)
-            await self._remove(attachment.namespace.name)
+            await self._remove(attachment.namespace)
         if attachment.offset is not None:
             self._offsets.give_back(attachment.offset)
 
@@ -270,9 +277,9 @@ class NamespaceNetwork:
         subnet = ipaddress.ip_interface(f"{address}/{prefix}").network
         return f"route change {subnet} dev eth0 proto kernel {attributes} congctl cubic"
 
-    async def _remove(self, namespace: str) -> None:
-        with contextlib.suppress(EmbeddedClusterError):  # gone already: that is what was asked for
-            await _ip([f"netns delete {namespace}"])
+    async def _remove(self, namespace: Path) -> None:
+        with contextlib.suppress(OSError):  # gone already: that is what was asked for
+            await asyncio.to_thread(remove, namespace)
 
 
 def _filter(scripts: Sequence[tuple[Attachment, str]]) -> list[str]:
