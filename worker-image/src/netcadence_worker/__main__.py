@@ -19,9 +19,10 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from netcadence_worker.missing import missing_tools
 from netcadence_worker.settings import OUTSIDE, Settings, SettingsError
 from netcadence_worker.wire import NetcadenceWire, Wire
-from netcadence_worker.worker import Worker, missing_tools
+from netcadence_worker.worker import Worker
 
 gc.freeze()
 gc.enable()

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from netcadence_worker.tool import Gate
     from netcadence_worker.tools import Driver
 
-#: A start may be seen so late and is still worth making; a client that starts later would measure another
-#: moment than the others do. The bound on skew, which judges the run, is well below.
-START_TOLERANCE_S: Final = 0.25
 #: Beyond the traffic's own time until a client's tool has to be done: siege is asked for a second more and
 #: adds one of its own, iperf waits until a slow link has emptied the socket's buffer.
 TOOL_SLACK_S: Final = 10.0
@@ -89,7 +86,7 @@ class Job:
     report: Report
     servers: TrafficServers
     arm_until: float
-    start_tolerance_s: float = START_TOLERANCE_S
+    start_tolerance_s: float
     birth: Birth | None = None
 
     @property

@@ -1,4 +1,8 @@
-"""The requests that this worker knows, and the runs they belong to."""
+"""The requests that this worker knows, and the runs they belong to.
+
+What serving them takes (`intake`) is loaded when the first one is seen: a worker that waits needs none of it,
+and there is time for that until the pair is armed.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from netcadence_worker.admission import Admitted, Refused, admit
-from netcadence_worker.contract import MOST_REQUESTS, Reason, RunSpec
-from netcadence_worker.failure import FailureError
-from netcadence_worker.http_server import TrafficServers
-from netcadence_worker.interface import mtu_of
-from netcadence_worker.job import START_TOLERANCE_S, Job
+from netcadence_worker.contract import RunSpec
 from netcadence_worker.log import say
-from netcadence_worker.report import Report
-from netcadence_worker.situation import Situation
-from netcadence_worker.task import Task
 
 if TYPE_CHECKING:
     from netcadence_worker.api import Object
-    from netcadence_worker.contract import Role
+    from netcadence_worker.intake import Intake
+    from netcadence_worker.job import Job
     from netcadence_worker.probing.birth import Birth
     from netcadence_worker.reporter import Reporter
     from netcadence_worker.settings import Settings
+    from netcadence_worker.task import Task
 
 
 class Requests:
@@ -35,14 +33,14 @@ class Requests:
         settings: Settings,
         reporter: Reporter,
         *,
-        start_tolerance_s: float = START_TOLERANCE_S,
+        start_tolerance_s: float,
         birth: Birth | None = None,
     ) -> None:
         self._settings = settings
         self._start_tolerance_s = start_tolerance_s
         self._reporter = reporter
         self._birth = birth
-        self._servers = TrafficServers()
+        self._intake: Intake | None = None
         self._lock = threading.Lock()
         #: By name; None for one that is done with, or that is not to be served.
         self._tasks: dict[str, Task | None] = {}
@@ -92,57 +90,21 @@ class Requests:
         return [task for task in self._tasks.values() if task is not None]
 
     def _begin(self, obj: Object) -> Task | None:
-        decision = admit(obj, self._settings.pod_name, self._settings.own_addresses)
-        name = obj["metadata"]["name"]
-        if isinstance(decision, Admitted) and len(self._open()) >= MOST_REQUESTS:
-            full = FailureError(
-                Reason.REQUEST_REJECTED, f"this worker serves {MOST_REQUESTS} requests already"
+        if self._intake is None:
+            from netcadence_worker.intake import Intake  # noqa: PLC0415 - see above
+
+            self._intake = Intake(
+                self._settings, self._reporter, start_tolerance_s=self._start_tolerance_s, birth=self._birth
             )
-            decision = Refused(decision.role, decision.spec.reporter, full)
-        if isinstance(decision, Refused):
-            say(name, f"refused: {decision.failure.reason}: {decision.failure}")
-            self._report(name, decision.role, decision.reporter).failed(decision.failure)
-        if not isinstance(decision, Admitted):
-            return None
-        task = self._task(obj, decision)
-        task.start()
-        return task
-
-    def _task(self, obj: Object, admitted: Admitted) -> Task:
-        name, uid = obj["metadata"]["name"], obj["metadata"]["uid"]
-        spec = admitted.spec
-        situation = Situation(name, admitted.role, spec.round)
-        for run in self._runs.values():
-            if run.run_id == spec.run_id:
-                situation.observe_run(run)
-        job = Job(
-            name=name,
-            uid=uid,
-            spec=spec,
-            settings=self._settings,
-            situation=situation,
-            report=self._report(name, admitted.role, spec.reporter),
-            servers=self._servers,
-            arm_until=time.monotonic() + spec.arm_timeout,
-            start_tolerance_s=self._start_tolerance_s,
-            birth=self._birth,
+        return self._intake.take(
+            obj, at_work=len(self._open()), runs=tuple(self._runs.values()), done=self._finish
         )
-        return Task(job, admitted.role, done=lambda: self._finish(name, job))
 
-    def _finish(self, name: str, job: Job) -> None:
+    def _finish(self, job: Job) -> None:
         with self._lock:
-            task = self._tasks.get(name)
+            task = self._tasks.get(job.name)
             if task is not None and task.job is job:
-                self._tasks[name] = None
-
-    def _report(self, name: str, role: Role, reporter: Role | None) -> Report:
-        return Report(
-            role,
-            reporter,
-            pod_uid=self._settings.pod_uid,
-            mtu=mtu_of(self._settings.pod_ip) if self._settings.pod_ip else None,
-            send=lambda status: self._reporter.send(name, status),
-        )
+                self._tasks[job.name] = None
 
 
 class Runs:

@@ -10,20 +10,11 @@ from netcadence_worker.contract import Reason, Role, Tool
 from netcadence_worker.failure import FailureError, WithdrawnError
 from netcadence_worker.log import say
 from netcadence_worker.server import take_server_part
-from netcadence_worker.tools import driver_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netcadence_worker.job import Job
-
-
-def load(tool: Tool) -> None:
-    """Load what a request for a tool takes, as the first one otherwise does."""
-    if tool is Tool.PROBE:
-        _probing_part()
-    else:
-        driver_of(tool)
 
 
 class Task(threading.Thread):
@@ -64,7 +55,9 @@ class Task(threading.Thread):
 
     def _take_part(self) -> None:
         if self.job.spec.tool is Tool.PROBE:
-            _probing_part()(self.job, self._role)
+            from netcadence_worker.probing.part import take_part  # noqa: PLC0415 - most workers never probe
+
+            take_part(self.job, self._role)
         elif self._role is Role.CLIENT:
             take_client_part(self.job)
         else:
@@ -73,9 +66,3 @@ class Task(threading.Thread):
     def _fail(self, failure: FailureError) -> None:
         say(self.job.name, f"failed: {failure.reason}: {failure}")
         self.job.report.failed(failure)
-
-
-def _probing_part() -> Callable[[Job, Role], None]:
-    from netcadence_worker.probing.part import take_part  # noqa: PLC0415 - most workers never probe
-
-    return take_part

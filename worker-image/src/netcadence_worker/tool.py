@@ -12,14 +12,14 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from netcadence_worker.capture import KEPT_BYTES, Capture
-from netcadence_worker.contract import Reason, Tool
+from netcadence_worker.contract import Reason
 from netcadence_worker.failure import FailureError
 from netcadence_worker.launch import Launch, Standstill, launch
+from netcadence_worker.missing import how_to_get
 from netcadence_worker.parsing import ToolOutput
 from netcadence_worker.turns import at_once, take_ordinary
 from netcadence_worker.usage import Look, between, look, process_s
@@ -234,18 +234,6 @@ def _furnish(home: Path, files: Mapping[str, str]) -> None:
         file = home / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="ascii")
-
-
-def how_to_get(name: str) -> str:
-    """Return, in words that follow a tool's name, how it is installed; nothing where it is none of ours."""
-    if name in (Tool.IPERF, Tool.IPERF3, Tool.SIEGE):
-        return f" (apt-get install {name}; the worker's image has it)"
-    if name != Tool.FORTIO:
-        return ""
-    pinned = (
-        resources.files("netcadence_worker").joinpath("fortio.version").read_text(encoding="ascii").strip()
-    )
-    return f" (go install fortio.org/fortio@{pinned})"
 
 
 #: A tool that does not tell its version within this many seconds is not asked for more.

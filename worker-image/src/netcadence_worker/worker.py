@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from netcadence_worker.api import Endpoint
 from netcadence_worker.clock import ClockServer
-from netcadence_worker.contract import Tool
 from netcadence_worker.health import serve_health
 from netcadence_worker.log import say
+from netcadence_worker.missing import missing_tools
 from netcadence_worker.reporter import Reporter
 from netcadence_worker.requests import Requests
-from netcadence_worker.task import load
-from netcadence_worker.tool import how_to_get
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import TracebackType
     from typing import Self
 
@@ -27,12 +23,6 @@ if TYPE_CHECKING:
 #: A worker that is told to stop is gone within two seconds: so long its tools have, and then its reports.
 _TASKS_END_S: Final = 1.2
 _REPORTS_END_S: Final = 0.6
-
-
-def missing_tools(tools: Iterable[Tool]) -> list[str]:
-    """Return those of the tools that are not on the PATH, and how to get them."""
-    programs = (tool for tool in tools if tool is not Tool.PROBE)
-    return [f"{tool}{how_to_get(tool)}" for tool in programs if shutil.which(tool) is None]
 
 
 class Worker:
@@ -85,8 +75,6 @@ class Worker:
         for watch in self._watches:
             watch.start()
         say(self._settings.pod_name, "started")
-        for tool in self._settings.tools:
-            load(tool)
         return self
 
     def __exit__(

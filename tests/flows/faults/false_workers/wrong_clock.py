@@ -7,7 +7,7 @@ import sys
 import time
 from datetime import datetime, timedelta
 
-from netcadence_worker import __main__, clock, job, report, requests, tool
+from netcadence_worker import __main__, clock, intake, job, report, tool
 from netcadence_worker.contract import Role
 
 FAST_S = 3
@@ -33,7 +33,7 @@ class FastTime:
         return time.time_ns() + Machine.ahead_s * 1_000_000_000
 
 
-admit, receive = requests.admit, clock._receive
+admit, receive = intake.admit, clock._receive
 
 
 def admit_and_be_fast(*args):
@@ -70,7 +70,7 @@ def receive_and_stamp(sock):
 for module in (job, report, tool):
     module.datetime = FastDatetime
 clock.time, clock._receive = FastTime, receive_and_stamp
-requests.admit = admit_and_be_fast
+intake.admit = admit_and_be_fast
 report.Report.succeeded = succeed_as_iperf_would
 
 sys.exit(__main__.main())
