@@ -6,6 +6,7 @@ what is there already is not touched: someone with the rights installs once, and
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -130,15 +131,16 @@ def _put(access: Access, namespace: str, parts: Iterable[_Part], *, apply: str =
 
 def _parts(manifests: Path, namespace: str, patterns: Iterable[str]) -> Iterator[_Part]:
     for pattern in patterns:
-        for body in _documents(sorted(manifests.glob(pattern))):
-            resource = _BY_KIND[body["kind"]]
-            yield _Part(resource, _placed(body, namespace), namespace if resource.namespaced else None)
+        for file in sorted(manifests.glob(pattern)):
+            for body in _documents(file, file.stat().st_mtime_ns):
+                resource = _BY_KIND[body["kind"]]
+                yield _Part(resource, _placed(body, namespace), namespace if resource.namespaced else None)
 
 
-def _documents(files: Iterable[Path]) -> Iterator[Object]:
-    for file in files:
-        documents = yaml.load_all(file.read_text(), Loader=_Loader)
-        yield from (document for document in documents if document)
+@functools.cache
+def _documents(file: Path, changed_ns: int) -> tuple[Object, ...]:  # noqa: ARG001 - a changed file is another
+    """Return what a file holds, to be read only: for several runs of a process it is parsed once."""
+    return tuple(document for document in yaml.load_all(file.read_text(), Loader=_Loader) if document)
 
 
 def _placed(body: Object, namespace: str) -> Object:
