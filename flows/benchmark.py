@@ -222,6 +222,7 @@ def measure(
         tenancy.turn.deployed()
         with course.phase("ready"):
             workers = ready(run, layout, course.facts.zones)
+        tenancy.turn.staffed()
         course.facts = course.facts.among({worker.node for worker in workers})
         if run.scenario.change is Change.SERVICE:
             # What its Services are given beforehand is free until the change: nobody is to take it meanwhile.

@@ -8,6 +8,7 @@ So that nothing measures its neighbour's work,
   takes next to nothing of the cluster, and a second or so of whoever conducts all this;
 - a sitting sets up once all earlier ones have ended their measuring: what these then have to do, removing
   their workers, storing, judging, goes on beside it;
+- in a sitting who measures first is given workers first: that is who has most to do with them before;
 - its first wave measures once that is done too, and once all of it are set up; each other one once the wave
   before it has measured;
 - what follows in one of a sitting begins when all of it have measured: until then its workers wait;
@@ -35,11 +36,12 @@ class _Stand(enum.IntEnum):
     COMING_IN = 1
     SETTING_UP = 2
     DEPLOYED = 3
-    READY = 4
-    MEASURING = 5
-    MEASURED = 6
-    TIDYING = 7
-    GONE = 8
+    STAFFED = 4
+    READY = 5
+    MEASURING = 6
+    MEASURED = 7
+    TIDYING = 8
+    GONE = 9
 
 
 class Floor:
@@ -108,6 +110,13 @@ class Floor:
         """Tell whether all earlier waves are so far."""
         return all(each.stand >= least for each in self._turns if each.wave < turn.wave)
 
+    def first_wave(self, turn: Turn, least: _Stand) -> bool:
+        """Tell whether those of a turn's sitting that measure first are so far, unless it is one of them."""
+        own = [each for each in self._turns if each.sitting == turn.sitting]
+        return turn.wave == own[0].wave or all(
+            each.stand >= least for each in own if each.wave == own[0].wave
+        )
+
     def sitting(self, turn: Turn, least: _Stand) -> bool:
         """Tell whether all of a turn's own sitting are so far."""
         return all(each.stand >= least for each in self._turns if each.sitting == turn.sitting)
@@ -160,13 +169,25 @@ class Turn:
         self._floor.require()
 
     def set_up(self) -> None:
-        """Wait until earlier sittings have measured; what the cluster feels is to be done after that."""
-        self._floor.reach(self, _Stand.SETTING_UP, lambda: self._floor.earlier_sittings(self, _Stand.TIDYING))
-        self._floor.require()
+        """Wait until earlier sittings have measured, and who is first in this one has its workers.
+
+        What the cluster feels is to be done after that.
+        """
+        floor = self._floor
+        floor.reach(
+            self,
+            _Stand.SETTING_UP,
+            lambda: floor.earlier_sittings(self, _Stand.TIDYING) and floor.first_wave(self, _Stand.STAFFED),
+        )
+        floor.require()
 
     def deployed(self) -> None:
         """Say that workers are on their way: from now on others may take the processors."""
         self._floor.reach(self, _Stand.DEPLOYED)
+
+    def staffed(self) -> None:
+        """Say that its workers are there."""
+        self._floor.reach(self, _Stand.STAFFED)
 
     def begin(self) -> None:
         """Wait until measuring disturbs nobody and is disturbed by nobody; it begins then, unless it has."""

@@ -39,6 +39,8 @@ def go(turn, who, diary, *, fails=False, pause_s=0.0):
                 turn.give_way()
                 return
             turn.deployed()
+            diary.note(who, "has its workers")
+            turn.staffed()
             turn.begin()
             diary.note(who, "measures")
             turn.under_way(0.0)
@@ -75,7 +77,7 @@ def test_no_wave_measures_beside_what_another_does(sittings):
     diary = Diary()
     all_of(Floor(sittings), diary, pause_s=0.001)
     sizes = [size for sitting in sittings for size in sitting]
-    assert len(diary.entries) == 6 * sum(sizes)
+    assert len(diary.entries) == 7 * sum(sizes)
     names = [[f"{number}.{place}" for place in range(size)] for number, size in enumerate(sizes)]
     for number, wave in enumerate(names):
         begun = min(diary.at(who, "measures") for who in wave)
@@ -192,6 +194,13 @@ def test_what_is_set_up_together_measures_in_turn_and_tidies_together():
     assert diary.at("0.0", "has measured") < diary.at("1.0", "measures")
     assert diary.at("1.0", "has measured") < diary.at("0.0", "tidies")
     assert diary.at("1.0", "has measured") < diary.at("2.0", "sets up")
+
+
+def test_who_measures_first_is_given_workers_first():
+    diary = Diary()
+    all_of(Floor([[2], [2, 1, 1]]), diary, pause_s=0.01)
+    staffed = max(diary.at(who, "has its workers") for who in ("1.0", "1.1"))
+    assert staffed < min(diary.at(who, "sets up") for who in ("2.0", "3.0"))
 
 
 def test_one_judges_once_the_next_ones_have_asked_for_their_workers():
