@@ -16,7 +16,12 @@ from netcadence.record import Finding, Verdict
 from netcadence.report import content
 from netcadence.report.document import as_json as run_as_json
 from netcadence.report.document import finding_as_json, instant
-from netcadence.report.markdown import address_as_markdown, escaped
+from netcadence.report.markdown import (
+    address_as_markdown,
+    escaped,
+    table_as_markdown,
+    verdict_as_markdown,
+)
 from netcadence.report.table import VERDICT_STYLES
 from netcadence.words import counted
 
@@ -127,19 +132,20 @@ def acceptance_as_markdown(done: Acceptance, *, lake: str = "", link: Callable[[
         link: Returns where a browser finds a file, by its address.
     """
     head = f"## {done.verdict}: {escaped(done.programme.profile.name)} of {escaped(done.cluster)}"
-    table = ["| Level | Check | Metric | Value | Threshold | Verdict |", "|:--|:--|:--|--:|--:|:--|"]
-    for line in lines(done):
-        cells = (line.level, line.title, line.metric, line.value, line.threshold)
-        green = line.verdict in (Verdict.PASS, _ALARM[True])
-        table.append(
-            f"| {' | '.join(map(escaped, cells))} | {line.verdict if green else f'**{line.verdict}**'} |"
-        )
+    headings = ("Level", "Check", "Metric", "Value", "Threshold", "Verdict")
+    table = table_as_markdown(headings, map(_cells, lines(done)), numbers=(3, 4))
     about = [f"- **{note.about}**: {escaped(' '.join(note.text.split()))}" for note in notes(done)]
     evidence = [
         f"- {escaped(each.measurement.scenario.name)}: {_evidence(each, link)}" for each in done.measured
     ]
-    parts = [head, "\n".join(table), "\n".join(about), "\n".join(("### Evidence", "", *evidence))]
+    parts = [head, table, "\n".join(about), "\n".join(("### Evidence", "", *evidence))]
     return "\n\n".join((*parts, *([f"Lake: `{lake}`"] if lake else []))) + "\n"
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    words = (line.level, line.title, line.metric, line.value, line.threshold)
+    verdict = line.verdict if line.verdict == RANG else verdict_as_markdown(line.verdict)
+    return (*map(escaped, words), verdict)
 
 
 def _evidence(measured: Measured, link: Callable[[str], str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from netcadence.record import Judgement, RunRecord, Verdict
@@ -41,14 +41,34 @@ def as_markdown(
 
 
 def _table(record: RunRecord, judgement: Judgement) -> str:
-    lines = ["| Metric | Value | Threshold | Verdict |", "|:--|--:|--:|:--|"]
-    for row in content.rows(record, judgement):
-        # What is not green is bold.
-        verdict = row.verdict if row.verdict is Verdict.PASS else f"**{row.verdict}**"
-        value = f"{row.value} ({row.interval})" if row.interval else row.value
-        cells = (escaped(row.metric), escaped(value), escaped(row.threshold), verdict)
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = (
+        (
+            escaped(row.metric),
+            escaped(f"{row.value} ({row.interval})" if row.interval else row.value),
+            escaped(row.threshold),
+            verdict_as_markdown(row.verdict),
+        )
+        for row in content.rows(record, judgement)
+    )
+    return table_as_markdown(("Metric", "Value", "Threshold", "Verdict"), rows, numbers=(1, 2))
+
+
+def table_as_markdown(
+    headings: Sequence[str], rows: Iterable[Iterable[str]], *, numbers: Collection[int] = ()
+) -> str:
+    """Return a table.
+
+    Args:
+        rows: Their cells are Markdown already; see `escaped`.
+        numbers: Positions of the columns that are set to the right.
+    """
+    lines = ["--:" if place in numbers else ":--" for place in range(len(headings))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, lines, *rows))
+
+
+def verdict_as_markdown(verdict: str) -> str:
+    """Return a verdict; what is not green is bold."""
+    return verdict if verdict == Verdict.PASS else f"**{verdict}**"
 
 
 def _item(note: content.Note) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from netcadence.record import Verdict
-from netcadence.report.markdown import escaped
+from netcadence.report.markdown import escaped, table_as_markdown, verdict_as_markdown
 from netcadence.tonight import NIGHT, Judged, Tonight
 from netcadence.words import counted
 
@@ -21,14 +21,15 @@ def overview_as_markdown(nights: Collection[Tonight], *, now: datetime) -> str:
     parts = [
         f"## {_in_words(nights)}",
         f"The {span}. A cluster is green where all that was measured on it passed.",
-        _table(
-            "| Cluster | Tonight | Passed | Last run (UTC) |", "|:--|:--|--:|:--|", map(_cluster_row, nights)
+        table_as_markdown(
+            ("Cluster", "Tonight", "Passed", "Last run (UTC)"), map(_cluster_row, nights), numbers=(2,)
         ),
     ]
     for night in nights:
         if night.judged:
-            heading, lines = "| Measured | Passed | Last verdict | Last run |", "|:--|--:|:--|:--|"
-            parts += [f"### {escaped(night.cluster)}", _table(heading, lines, _name_rows(night))]
+            headings = ("Measured", "Passed", "Last verdict", "Last run")
+            table = table_as_markdown(headings, _name_rows(night), numbers=(1,))
+            parts += [f"### {escaped(night.cluster)}", table]
     return "\n\n".join(parts) + "\n"
 
 
@@ -44,23 +45,18 @@ def _green(nights: Collection[Tonight]) -> str:
     return f"{sum(each.is_green for each in nights)} of {counted(len(nights), 'cluster')} green"
 
 
-def _table(heading: str, lines: str, rows: Iterable[str]) -> str:
-    return "\n".join((heading, lines, *rows))
-
-
-def _cluster_row(night: Tonight) -> str:
+def _cluster_row(night: Tonight) -> tuple[str, ...]:
     verdict = night.verdict
     word = "**no run**" if verdict is None else "PASS" if night.is_green else f"**{verdict}**"
     last = f"{night.last.astimezone(UTC):%Y-%m-%d %H:%M}" if night.last else "never"
-    return f"| {escaped(night.cluster)} | {word} | {_passed(night.judged)} | {last} |"
+    return escaped(night.cluster), word, _passed(night.judged), last
 
 
-def _name_rows(night: Tonight) -> Iterator[str]:
+def _name_rows(night: Tonight) -> Iterator[tuple[str, ...]]:
     for name in sorted({each.name for each in night.judged}):
         own = [each for each in night.judged if each.name == name]
         latest = own[-1]
-        word = latest.verdict.value if latest.verdict is Verdict.PASS else f"**{latest.verdict}**"
-        yield f"| {escaped(name)} | {_passed(own)} | {word} | {escaped(latest.run_id)} |"
+        yield escaped(name), _passed(own), verdict_as_markdown(latest.verdict), escaped(latest.run_id)
 
 
 def _passed(judged: Collection[Judged]) -> str:

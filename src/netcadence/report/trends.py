@@ -17,7 +17,7 @@ from netcadence.lake.accepted import AcceptedLevel
 from netcadence.lake.series_key import SeriesKey
 from netcadence.report.content import figure_name
 from netcadence.report.figures import figure
-from netcadence.report.markdown import address_as_markdown, escaped
+from netcadence.report.markdown import address_as_markdown, escaped, table_as_markdown
 from netcadence.traffic_path import TrafficPath
 from netcadence.trends.cause import Cause
 from netcadence.trends.survey import Survey
@@ -126,13 +126,8 @@ def trends_as_markdown(survey: Survey, *, page: str = "") -> str:
     parts = ["## Trends", escaped(_summary(survey, len(survey.trends)))]
     shown = _shown(survey, show_all=False)
     if shown:
-        lines = ["| Cluster | Series | Runs | Now | Change | |", "|:--|:--|--:|--:|--:|:--|"]
-        for each in shown:
-            now = figure(each.present.value, each.key.unit) if each.present else "-"
-            status = f"**{each.status}**" if each.is_regressed else str(each.status)
-            cells = (each.key.cluster, series_name(each.key), str(len(each.series)), now, _change(each))
-            lines.append(f"| {' | '.join(map(escaped, cells))} | {status} |")
-        parts.append("\n".join(lines))
+        headings = ("Cluster", "Series", "Runs", "Now", "Change", "")
+        parts.append(table_as_markdown(headings, map(_cells, shown), numbers=(2, 3, 4)))
         parts += [
             f"**{escaped(series_name(each.key))}** (`{each.key.id}`)\n\n"
             + "\n".join(f"- {escaped(said)}" for said in trend_sentences(each))
@@ -141,6 +136,13 @@ def trends_as_markdown(survey: Survey, *, page: str = "") -> str:
     parts += [f"Not read: `{each}`" for each in survey.left_out]
     parts += [f"Report: {address_as_markdown(page)}"] if page else []
     return "\n\n".join([*parts, f"Lake: `{survey.lake}`"]) + "\n"
+
+
+def _cells(trend: Trend) -> tuple[str, ...]:
+    now = figure(trend.present.value, trend.key.unit) if trend.present else "-"
+    status = f"**{trend.status}**" if trend.is_regressed else str(trend.status)
+    words = (trend.key.cluster, series_name(trend.key), str(len(trend.series)), now, _change(trend))
+    return (*map(escaped, words), status)
 
 
 def accepted_sentence(accepted: AcceptedLevel) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 from netcadence.record import RunFacts
-from netcadence.report.markdown import escaped
+from netcadence.report.markdown import escaped, table_as_markdown
 from netcadence.report.page import picture
 from netcadence.report.page.chart import Chart, Table
 from netcadence.report.page.heatmap import Heatmap
@@ -27,17 +26,11 @@ def heatmap_as_markdown(heatmap: Heatmap, facts: RunFacts) -> str:
         *(f"**{escaped(each)}.**" for each in heatmap.sentences),
         picture.of_heatmap(heatmap).as_markdown(),
         f"{escaped(heatmap.said)} Run {escaped(facts.run_id)}.",
-        "\n".join(_lines(heatmap.slowest)),
+        _first_rows(heatmap.slowest),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _lines(table: Table) -> Iterator[str]:
-    """Yield the first rows of a table as Markdown."""
-    yield _row(table.headings)
-    yield _row("--:" if place in table.numbers else ":--" for place in range(len(table.headings)))
-    yield from (_row(map(escaped, row)) for row in table.rows[:_SLOWEST])
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _first_rows(table: Table) -> str:
+    rows = (map(escaped, row) for row in table.rows[:_SLOWEST])
+    return table_as_markdown(table.headings, rows, numbers=table.numbers)
