@@ -247,12 +247,14 @@ def measure(
     finally:
         if (trouble := tenancy.trouble) and not course.disturbance:
             course.disturb(trouble)
-        if tenancy.court and course.trouble is None:
-            case = tenancy.court.hand(course.record(), requirements, home=home)
-        with course.phase("turn"):
-            tenancy.turn.end()
-        with course.phase("clean up"):
-            clean_up(run)
+        try:
+            if tenancy.court and course.trouble is None:
+                case = tenancy.court.hand(course.record(), requirements, home=home)
+        finally:
+            with course.phase("turn"):
+                tenancy.turn.end()
+            with course.phase("clean up"):
+                clean_up(run)
     return case
 
 

@@ -77,11 +77,12 @@ class Court:
     def _ask(self, *case: object) -> Judgement | None:
         orders, verdicts = self._process.stdin, self._process.stdout
         assert orders and verdicts  # noqa: S101, PT018 - as it was started; tells the type checker
+        packed = pickle.dumps(case)
         try:
-            pickle.dump(case, orders)
+            orders.write(packed)
             orders.flush()
             return cast("Judgement | None", pickle.load(verdicts))  # noqa: S301 - of our own process
-        except (OSError, EOFError):
+        except (OSError, EOFError, pickle.UnpicklingError):  # it has ended, perhaps in the middle of a word
             return None
 
     @contextlib.contextmanager
