@@ -25,7 +25,12 @@ from netcadence.sla import Requirement
 
 
 def may_give_way() -> bool:
-    """Tell whether a process may be put behind all others here and be taken back from there, as root may."""
+    """Tell whether a process may be put behind all others here and be taken back from there, as root may.
+
+    Not where there is one processor: kept busy by this, it would be taken for what limits a measurement.
+    """
+    if (os.cpu_count() or 1) == 1:
+        return False
     with ThreadPoolExecutor(1) as trial:  # a thread of its own, for it may have to stay there
         return trial.submit(_there_and_back).result()
 
