@@ -1,8 +1,8 @@
 """Judging beside what still measures: in a process that takes only what nobody else wants of the processors.
 
 Great Expectations takes seconds of a processor to load, and up to one for each run. Here the kernel gives
-these to whoever has something else to do, at once and each time (SCHED_IDLE), until somebody waits for a
-verdict: then judging is as urgent as all else.
+these to whoever has something else to do, at once and each time (SCHED_IDLE), and counts them apart (nice),
+so that no node looks busy for them. Once somebody waits for a verdict, judging is as urgent as all else.
 """
 
 from __future__ import annotations
@@ -17,35 +17,39 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, cast
+from typing import Final, Self, cast
 
 from netcadence.judgement import judge, preload
 from netcadence.record import Judgement, RunRecord
 from netcadence.sla import Requirement
 
+_NICEST: Final = 19
+
 
 def may_give_way() -> bool:
-    """Tell whether a process may be put behind all others here and be taken back from there, as root may.
-
-    Not where there is one processor: kept busy by this, it would be taken for what limits a measurement.
-    """
-    if (os.cpu_count() or 1) == 1:
-        return False
+    """Tell whether a process may be put behind all others here and be taken back from there, as root may."""
     with ThreadPoolExecutor(1) as trial:  # a thread of its own, for it may have to stay there
         return trial.submit(_there_and_back).result()
 
 
 def _there_and_back() -> bool:
     try:
-        _schedule(0, os.SCHED_IDLE)
-        _schedule(0, os.SCHED_OTHER)
+        _put_behind(0)
+        _take_back(0)
     except (AttributeError, PermissionError):
         return False
     return True
 
 
-def _schedule(pid: int, policy: int) -> None:
-    os.sched_setscheduler(pid, policy, os.sched_param(0))
+def _put_behind(pid: int) -> None:
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    os.setpriority(os.PRIO_PROCESS, pid, _NICEST)
+
+
+def _take_back(pid: int) -> None:
+    """Give a process the rank that this one has."""
+    os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+    os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, os.getpid()))
 
 
 class Court:
@@ -64,7 +68,7 @@ class Court:
             process_group=0,
         )
         self.pid = self._process.pid
-        _schedule(self.pid, os.SCHED_IDLE)
+        _put_behind(self.pid)
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +106,7 @@ class Court:
     def _await(self, more: int) -> None:
         with self._changed, contextlib.suppress(ProcessLookupError):
             self._waiting += more
-            _schedule(self.pid, os.SCHED_OTHER if self._waiting else os.SCHED_IDLE)
+            (_take_back if self._waiting else _put_behind)(self.pid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -632,6 +632,7 @@ def test_a_court_judges_as_anybody_does_gives_way_meanwhile_and_hands_back_what_
         requirements = sla.default().requirements_for(scenario.find("tcp-1:1"))
         case = court.hand(record, requirements, home=tmp_path)
         assert os.sched_getscheduler(court.pid) == os.SCHED_IDLE
+        assert os.getpriority(os.PRIO_PROCESS, court.pid) == 19
         with court.awaited():
             assert os.sched_getscheduler(court.pid) == os.SCHED_OTHER
             assert case.verdict() == judge(record)

@@ -35,6 +35,17 @@ def test_what_cannot_be_seen_is_left_out_and_not_zero():
     assert (used.throttled, used.throttled_periods, used.retransmits, used.drops) == (None,) * 4
 
 
+def test_what_gives_way_to_others_keeps_no_node_busy(tmp_path, monkeypatch):
+    file = tmp_path / "stat"
+    monkeypatch.setattr(usage, "_STAT", file)
+    monkeypatch.setattr(usage, "_gives_way", lambda: False)  # whoever runs the tests may
+    file.write_text("cpu  100 0 50 850 0 0 0 0 0 0\n")
+    first = look(0.0)
+    file.write_text("cpu  110 70 60 860 0 0 0 0 0 0\n")
+    last = replace(look(0.0), at=first.at + 1)
+    assert between(first, last).node_busy == 20.0
+
+
 def test_a_cgroup_with_a_limit_tells_how_long_it_throttled(tmp_path, monkeypatch):
     file = tmp_path / "cpu.stat"
     file.write_text("usage_usec 12\nnr_periods 9\nnr_throttled 4\nthrottled_usec 250000\n")

@@ -24,7 +24,7 @@ _NETWORK: Final = Path("/proc/self/net")
 #: Within a container with a cgroup namespace, as every pod has, the pod's own.
 _CGROUP: Final = Path("/sys/fs/cgroup/cpu.stat")
 #: Positions in /proc/stat: user nice system idle iowait irq softirq steal; guests are counted within user.
-_IDLE, _IOWAIT, _SOFTIRQ, _COUNTED = 3, 4, 6, 8
+_NICE, _IDLE, _IOWAIT, _SOFTIRQ, _COUNTED = 1, 3, 4, 6, 8
 #: Positions of what is counted as dropped among an interface's columns of /proc/net/dev, received and sent.
 _DROPPED: Final = (3, 11)
 #: A shorter time than this tells nothing: processor time is counted in hundredths.
@@ -39,6 +39,7 @@ class Look:
         at: By the monotonic clock.
         tool_s: Processor time of the tool.
         node_s: Time of all processors of the node, idle or not.
+        node_idle_s: That of it in which they had nothing to do, or only what gives way to others (nice).
         throttled_s: How long the pod's processes were kept from running by its CPU limit.
         throttled_periods: In how many of the limit's periods that happened.
         retransmits: TCP segments sent again, of all that the pod sends.
@@ -74,7 +75,7 @@ def look(tool_s: float) -> Look | None:
         at=time.monotonic(),
         tool_s=tool_s,
         node_s=sum(times),
-        node_idle_s=times[_IDLE] + times[_IOWAIT],
+        node_idle_s=times[_IDLE] + times[_IOWAIT] + (0 if _gives_way() else times[_NICE]),
         node_softirq_s=times[_SOFTIRQ],
         throttled_s=None if throttled_us is None else throttled_us / 1e6,
         throttled_periods=cgroup.get("nr_throttled"),
@@ -122,6 +123,11 @@ def own_s() -> float:
     """Return the processor time that this process has used."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     return spent.ru_utime + spent.ru_stime
+
+
+def _gives_way() -> bool:
+    """Tell whether this process, and so the tools that it starts, are among those that give way."""
+    return os.getpriority(os.PRIO_PROCESS, 0) > 0
 
 
 def _percent(part: float, whole: float) -> float:

@@ -74,7 +74,7 @@ class ResourceUsage(Strict):
     processors: Annotated[int, Field(ge=1, le=65_536)]
     #: Processors that the tool kept busy on average; of an HTTP server, the worker.
     tool_cpu: Annotated[float, Field(ge=0, le=65_536, allow_inf_nan=False)]
-    #: Percent of the time of all the node's processors.
+    #: Percent of the time of all the node's processors; what gives way to others (nice) does not count.
     node_busy: _Percent
     node_softirq: _Percent
     #: Seconds for which the pod's CPU limit kept its processes from running, and in how many periods.
