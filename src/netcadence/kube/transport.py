@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -145,6 +146,8 @@ class Transport:
         try:
             yield
         except ApiException as error:  # raised for a failure of TLS only; answers are read as they are
+            if _has_hung_up(error):
+                raise ApiUnavailableError(f"{self.name} hung up on {request}: {error.reason}") from error
             why = str(error.reason).splitlines()[-1]
             raise ClusterNotTrustedError(
                 f"{self.name} and this machine do not accept each other's certificates: {why}. "
@@ -196,3 +199,12 @@ class Transport:
                 "either: log in again, or have a valid token put there"
             )
         return ApiRefusedError(said, code=response.status, reason=reason)
+
+
+def _has_hung_up(error: Exception) -> bool:
+    """Tell whether a handshake was broken off without a word, as by a server that is about to stop."""
+    failure = error.__context__  # of urllib3, with Python's own within
+    return isinstance(failure, urllib3.exceptions.SSLError) and any(
+        isinstance(each, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+        for each in failure.args
+    )

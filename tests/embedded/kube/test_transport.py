@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import stat
+import threading
 
 import pytest
 import yaml
 
 from netcadence.kube.access import Access
-from netcadence.kube.errors import ApiRefusedError
+from netcadence.kube.errors import ApiRefusedError, ApiUnavailableError
 from netcadence.kube.resource import Resource
 
 ACCOUNT = Resource("", "v1", "serviceaccounts", "ServiceAccount")
@@ -148,3 +150,26 @@ def test_reading_credentials_anew_does_not_move_a_run_to_the_context_that_is_cur
         config["current-context"] = "elsewhere"
         config_file.write_text(yaml.safe_dump(config))
         assert user_of(access) == "system:serviceaccount:default:first"
+
+
+def test_a_server_that_hangs_up_in_the_handshake_is_unavailable_and_not_untrusted(kubeconfig):
+    """As one does that is stopped just then: to try again may help."""
+    config_file = kubeconfig({"token": "any"})
+    config = yaml.safe_load(config_file.read_text())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        config_file.write_text(yaml.safe_dump(config))
+
+        def hang_up():
+            with contextlib.suppress(OSError):  # the listener is closed
+                while True:
+                    connection, _ = listener.accept()
+                    connection.recv(65_536)  # its greeting, for what is unread resets a connection
+                    connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with (
+            contextlib.closing(Access.connect(kubeconfig=config_file)) as access,
+            pytest.raises(ApiUnavailableError, match="hung up on GET /version"),
+        ):
+            access.with_patience(0).raw("/version")
