@@ -34,7 +34,7 @@ image: setup  ## Build the worker's image, IMAGE=name:tag, with docker, podman o
 
 .PHONY: test
 test: $(VENV)/.installed  ## Run every check and test
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint test-setup
+	@$(MAKE) --no-print-directory test-setup
 	@sh tests/run-all.sh "$(CURDIR)/$(BIN)" $(TEST_PROCESSES)
 
 .PHONY: object-stores

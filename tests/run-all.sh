@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs all tests: run-all.sh FOLDER-OF-PYTEST PROCESSES
+# Runs all checks and tests: run-all.sh FOLDER-OF-PYTEST PROCESSES
 #
 # Many tests wait most of their time, so that several processes do not crowd two processors. Those that may take
 # as long as they take have what the others leave of the processors, from the beginning on; `alone` comes first,
-# for it leaves most. What fails beside others is run once more without any: a machine too busy for a start on
-# time passes then, a fault fails again.
+# for it leaves most, to the linters above all. What fails beside others is run once more without any: a machine
+# too busy for a start on time passes then, a fault fails again.
 set -u
 pytest=$1/pytest
 processes=$2
@@ -50,28 +50,42 @@ say() {
     [ "$2" -eq 0 ] || failed=1
 }
 
+# finish SESSION NAME: wait for what has what is left until now, and show what it said
+finish() {
+    in_a_hurry "$1"
+    wait "$1"
+    code=$?
+    cat "$folder/$2"
+    return $code
+}
+
 failed=0
 began=$(date +%s)
+with_what_is_left make --no-print-directory lint >"$folder/lint" 2>&1 &
+lint=$!
 with_what_is_left "$pytest" tests --part=patient --numprocesses=2 --timeout=600 \
     -o cache_dir=.pytest_cache/patient >"$folder/patient" 2>&1 &
 patient=$!
-trap '[ -z "$patient" ] || kill -s TERM -- "-$patient"; rm -rf "$folder"' EXIT
+trap 'for each in $lint $patient; do kill -s TERM -- "-$each"; done; rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
 
 part alone
 say "$began" $? "alone: make benchmark, and what looks at the whole machine"
 
+finish "$lint" lint
+code=$?
+lint=
+say "$began" $code "meanwhile, with the processor time that was left: format, rules, types, layers"
+
 later=$(date +%s)
 part beside --numprocesses="$processes" || once_more beside $?
 say "$later" $? "beside each other: flows, embedded clusters, workers, pages"
 
-in_a_hurry "$patient"
-wait "$patient"
+finish "$patient" patient
 code=$?
 patient=
-cat "$folder/patient"
 [ "$code" -eq 0 ] || once_more patient $code -o cache_dir=.pytest_cache/patient
-say "$began" $? "meanwhile, with the processor time that was left: plain Python"
+say "$began" $? "meanwhile: plain Python"
 
 printf '\n'
 cat "$outcomes"
