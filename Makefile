@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCENARIOS ?= tcp-1:1 udp-1:1 http-1:1 tcp-50:50 udp-50:50 http-50:50
-TEST_PROCESSES ?= 5
+TEST_PROCESSES ?= 4
 # What is compiled once is not compiled again by each of many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
