@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from netcadence.embedded.api.pod_phase import is_final
 from netcadence.embedded.api.store import Object, Selector, now
 from netcadence.embedded.network import NetworkFeature
 from netcadence.embedded.pod import NodeServices, Pod
@@ -93,7 +94,7 @@ class Node:
                 known[0].vanish()
             return
         if known is None:
-            if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+            if is_final(pod):
                 return
             runner = Pod(self._services, pod)
             task = asyncio.create_task(runner.run(), name=f"pod {pod['metadata']['name']}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from netcadence.embedded.api.pod_phase import FINAL
 from netcadence.embedded.api.store import Object, now
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
@@ -40,7 +41,7 @@ def pod_status(
     """Return the status of a pod that is on a node; times of conditions that stay as they are stay too."""
     before = pod.get("status") or {}
     now_phase = phase(containers, pod["spec"].get("restartPolicy", "Always"))
-    final = now_phase in ("Succeeded", "Failed")
+    final = now_phase in FINAL
     unready = [each["name"] for each in containers if not each["ready"]]
     reason = message = ""
     if final:

@@ -7,12 +7,12 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from netcadence.embedded.api.pod_phase import is_final
 from netcadence.embedded.api.store import ApiError, Object, Store
 from netcadence.embedded.events import EventRecorder
 from netcadence.embedded.placement import NodeView, UnschedulableError, place
 from netcadence.embedded.pod_status import with_times
 
-_FINAL = ("Succeeded", "Failed")
 _Key = tuple[str, str]
 
 
@@ -54,7 +54,7 @@ class Scheduler:
             key = (metadata["namespace"], metadata["name"])
             if event.type != "DELETED" and _version(pod) <= _version(self._placed.get(key)):
                 continue  # from before this scheduler bound it
-            gone = event.type == "DELETED" or pod.get("status", {}).get("phase") in _FINAL
+            gone = event.type == "DELETED" or is_final(pod)
             self._forget(key)
             if gone:
                 self._work.set()  # there is room now

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from netcadence.embedded.api.pod_phase import is_final
 from netcadence.embedded.api.status import ApiError, forbidden
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _SAFE_VOLUMES: Final = frozenset(
         "secret",
     }
 )
-_FINAL: Final = ("Succeeded", "Failed")
 _QUANTITY: Final = re.compile(r"([0-9.]+)([a-zA-Z]*)")
 _FACTORS: Final = {
     "m": 1e-3,
@@ -182,11 +182,7 @@ def _require_within(store: Store, quota: Mapping[str, Any], pod: Mapping[str, An
         containers = ",".join(each["name"] for each in pod["spec"]["containers"])
         wanted = "; ".join(f"{resource} for: {containers}" for resource in sorted(silent))
         raise forbidden("pods", name, f"failed quota: {title}: must specify {wanted}")
-    others = [
-        each
-        for each in store.view("pods", pod["metadata"]["namespace"])
-        if each.get("status", {}).get("phase") not in _FINAL
-    ]
+    others = [each for each in store.view("pods", pod["metadata"]["namespace"]) if not is_final(each)]
     over = {}
     for resource in sorted(limited):
         asked, used = _asked(pod, resource), sum(_asked(each, resource) for each in others)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from netcadence.embedded.api.duration import shown_age, shown_time
+from netcadence.embedded.api.pod_phase import is_final
 from netcadence.embedded.api.resources import Column
 
 Cells = Callable[[Mapping[str, Any]], list[Any]]
@@ -49,7 +50,7 @@ def _pod(obj: Mapping[str, Any]) -> list[Any]:
 
 def _pod_state(obj: Mapping[str, Any], containers: list[Mapping[str, Any]]) -> str:
     status = obj.get("status", {})
-    if "deletionTimestamp" in obj["metadata"] and status.get("phase") not in ("Succeeded", "Failed"):
+    if "deletionTimestamp" in obj["metadata"] and not is_final(obj):
         return "Terminating"
     state = status.get("reason") or status.get("phase", "Unknown")
     for each in reversed(containers):

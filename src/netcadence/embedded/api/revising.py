@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
+from netcadence.embedded.api.pod_phase import is_final
 from netcadence.embedded.api.status import Cause, Object, forbidden_field, shown
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def finalizer_causes(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> l
 
 def grace_of(pod: Mapping[str, Any], asked_s: int | None) -> int:
     """Return how many seconds a pod's processes have to end; none if no node runs them."""
-    if not pod["spec"].get("nodeName") or pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+    if not pod["spec"].get("nodeName") or is_final(pod):
         return 0
     return int(pod["spec"].get("terminationGracePeriodSeconds", 30)) if asked_s is None else max(asked_s, 0)
 

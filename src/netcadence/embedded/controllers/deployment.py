@@ -131,14 +131,7 @@ class DeploymentController(Reconciler):
         sets = controlled_by(self.store, REPLICA_SETS, deployment)
         updated = next(each for each in sets if each["metadata"]["uid"] == new["metadata"]["uid"])
         status = _status(deployment, sets, updated)
-        if status != deployment.get("status"):
-            self.store.mutate(
-                DEPLOYMENTS,
-                metadata["name"],
-                metadata["namespace"],
-                lambda obj: obj.update(status=status),
-                subresource="status",
-            )
+        self.report(DEPLOYMENTS, deployment, status)
         revision = str(_revision(updated))
         if (metadata.get("annotations") or {}).get(_REVISION) != revision:
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from netcadence.embedded.api.pod_phase import is_final
 from netcadence.embedded.api.selectors import Selector
 from netcadence.embedded.api.service_rules import family_of, is_headless
 from netcadence.embedded.api.store import ApiError
@@ -24,7 +25,6 @@ _MANAGER_LABEL: Final = "endpointslice.kubernetes.io/managed-by"
 _HEADLESS_LABEL: Final = "service.kubernetes.io/headless"
 _MANAGER: Final = "endpointslice-controller.k8s.io"
 _LARGEST: Final = 100
-_FINAL: Final = ("Succeeded", "Failed")
 
 #: The ports of a slice, as name, protocol and number; None where it has none.
 _Ports = tuple[tuple[str, str, int], ...]
@@ -107,7 +107,7 @@ def _endpoint(
     """Return a pod's entry; None while it has no address of that family, and once it has ended."""
     metadata, spec, status = pod["metadata"], pod["spec"], pod.get("status") or {}
     addresses = [each["ip"] for each in status.get("podIPs") or () if family_of(each["ip"]) == family]
-    if not addresses or status.get("phase") in _FINAL:
+    if not addresses or is_final(pod):
         return None
     serving, terminating = is_ready(pod), "deletionTimestamp" in metadata
     always = bool(service["spec"].get("publishNotReadyAddresses"))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from netcadence.embedded.api.job_rules import CONTROLLER_UID, JOB_NAME
+from netcadence.embedded.api.pod_phase import is_final
 from netcadence.embedded.api.selectors import Selector
 from netcadence.embedded.api.store import ApiError, now
 from netcadence.embedded.controllers.ownership import controlled_by, controller_reference
@@ -139,7 +140,7 @@ class JobController(Reconciler):
     def _report(self, job: Mapping[str, Any], status: Object) -> None:
         pods = controlled_by(self.store, "pods", job)
         active = [pod for pod in pods if not _has_ended(pod)]
-        leaving = [pod for pod in pods if "deletionTimestamp" in pod["metadata"] and not _is_final(pod)]
+        leaving = [pod for pod in pods if "deletionTimestamp" in pod["metadata"] and not is_final(pod)]
         status |= {"active": len(active), "ready": sum(map(is_ready, active)), "terminating": len(leaving)}
         status["uncountedTerminatedPods"] = {}
         if not active:
@@ -153,7 +154,7 @@ class JobController(Reconciler):
                 self._tell(job, "Normal", "Completed", "Job completed")
             else:
                 self._tell(job, "Warning", certain["reason"], certain["message"])
-        self._write(job, status)
+        self.report(JOBS, job, status)
 
     def _report_suspension(self, job: Mapping[str, Any], status: Object) -> None:
         known, suspended = _condition(status, "Suspended"), job["spec"]["suspend"]
@@ -173,17 +174,6 @@ class JobController(Reconciler):
         else:
             namespace, name = key
             self.store.delete(JOBS, name, namespace, propagation="Foreground")
-
-    def _write(self, job: Mapping[str, Any], status: Object) -> None:
-        metadata = job["metadata"]
-        if status != job.get("status"):
-            self.store.mutate(
-                JOBS,
-                metadata["name"],
-                metadata["namespace"],
-                lambda obj: obj.update(status=status),
-                subresource="status",
-            )
 
     def _pods_named_for(self, key: Key) -> list[Mapping[str, Any]]:
         namespace, name = key
@@ -226,13 +216,9 @@ def _is_tracked(pod: Mapping[str, Any]) -> bool:
     return TRACKING in (pod["metadata"].get("finalizers") or ())
 
 
-def _is_final(pod: Mapping[str, Any]) -> bool:
-    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-
-
 def _has_ended(pod: Mapping[str, Any]) -> bool:
     # One that is deleted counts at once, for it may never get so far as to say that it has failed.
-    return _is_final(pod) or "deletionTimestamp" in pod["metadata"]
+    return is_final(pod) or "deletionTimestamp" in pod["metadata"]
 
 
 def _has_succeeded(pod: Mapping[str, Any]) -> bool:

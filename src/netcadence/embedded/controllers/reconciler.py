@@ -12,7 +12,7 @@ from netcadence.embedded.api.store import ApiError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from netcadence.embedded.api.store import Change, Store
+    from netcadence.embedded.api.store import Change, Object, Store
 
 #: What is to be reconciled: namespace and name, or whatever a controller goes by.
 Key = tuple[str, str]
@@ -65,6 +65,18 @@ class Reconciler(ABC):
     def later(self, key: Key, delay_s: float) -> None:
         """Reconcile something again after a time."""
         asyncio.get_running_loop().call_later(delay_s, self._add, (key,))
+
+    def report(self, resource: str, obj: Mapping[str, Any], status: Object) -> None:
+        """Give an object a status, unless it has that already."""
+        metadata = obj["metadata"]
+        if status != obj.get("status"):
+            self.store.mutate(
+                resource,
+                metadata["name"],
+                metadata["namespace"],
+                lambda found: found.update(status=status),
+                subresource="status",
+            )
 
     def wants(self, resource: str) -> bool:
         """Return whether changes of a resource matter."""

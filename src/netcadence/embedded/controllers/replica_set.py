@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from netcadence.embedded.api.pod_phase import is_final
 from netcadence.embedded.api.store import ApiError, now
 from netcadence.embedded.controllers.ownership import controlled_by, controller_of, controller_reference
 from netcadence.embedded.controllers.reconciler import Key, Reconciler
@@ -52,9 +53,7 @@ class ReplicaSetController(Reconciler):
             self._made_at.pop(key, None)
             return
         pods = controlled_by(self.store, "pods", replica_set)
-        staying = [
-            pod for pod in pods if not _is_finished(pod) and "deletionTimestamp" not in pod["metadata"]
-        ]
+        staying = [pod for pod in pods if not is_final(pod) and "deletionTimestamp" not in pod["metadata"]]
         refusal = None
         if "deletionTimestamp" not in replica_set["metadata"]:
             pause_s = self._pause_s(key, failed=sum(_has_failed(pod) for pod in pods))
@@ -98,7 +97,7 @@ class ReplicaSetController(Reconciler):
         pods = [
             pod
             for pod in controlled_by(self.store, "pods", replica_set)
-            if "deletionTimestamp" not in pod["metadata"] and not _is_finished(pod)
+            if "deletionTimestamp" not in pod["metadata"] and not is_final(pod)
         ]
         ready = sum(is_ready(pod) for pod in pods)
         status: Object = {
@@ -113,14 +112,7 @@ class ReplicaSetController(Reconciler):
         }
         if refusal:
             status["conditions"] = [_failure(replica_set, refusal)]
-        if status != replica_set.get("status"):
-            self.store.mutate(
-                REPLICA_SETS,
-                metadata["name"],
-                metadata["namespace"],
-                lambda obj: obj.update(status=status),
-                subresource="status",
-            )
+        self.report(REPLICA_SETS, replica_set, status)
 
 
 def failure_of(replica_set: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -161,10 +153,6 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     """Return whether a pod says that it can serve."""
     conditions = pod.get("status", {}).get("conditions") or ()
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
-
-def _is_finished(pod: Mapping[str, Any]) -> bool:
-    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _has_failed(pod: Mapping[str, Any]) -> bool:
