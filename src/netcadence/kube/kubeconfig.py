@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from netcadence.kube.errors import ClusterUnknownError
+from netcadence_worker.settings import SERVICE_ACCOUNT_VARIABLE
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
-
-
-#: Where a pod's service account is found if not where Kubernetes mounts it; the worker knows it, too.
-_SERVICE_ACCOUNT: Final = "NETCADENCE_SERVICE_ACCOUNT"
 
 
 class Source(NamedTuple):
@@ -76,7 +73,7 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
 def _read_service_account(configuration: Configuration) -> None:
     from kubernetes.config import incluster_config  # noqa: PLC0415 - see Access.connect
 
-    folder = os.environ.get(_SERVICE_ACCOUNT)
+    folder = os.environ.get(SERVICE_ACCOUNT_VARIABLE)
     loader = incluster_config.InClusterConfigLoader(
         token_filename=f"{folder}/token" if folder else incluster_config.SERVICE_TOKEN_FILENAME,
         cert_filename=f"{folder}/ca.crt" if folder else incluster_config.SERVICE_CERT_FILENAME,

@@ -46,8 +46,7 @@ def _green(nights: Collection[Tonight]) -> str:
 
 
 def _cluster_row(night: Tonight) -> tuple[str, ...]:
-    verdict = night.verdict
-    word = "**no run**" if verdict is None else "PASS" if night.is_green else f"**{verdict}**"
+    word = verdict_as_markdown(night.verdict) if night.verdict else "**no run**"
     last = f"{night.last.astimezone(UTC):%Y-%m-%d %H:%M}" if night.last else "never"
     return escaped(night.cluster), word, _passed(night.judged), last
 

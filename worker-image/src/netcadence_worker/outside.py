@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from netcadence_worker.settings import OUTSIDE, Settings, SettingsError, WireName
+from netcadence_worker.settings import OUTSIDE, SERVICE_ACCOUNT_VARIABLE, Settings, SettingsError, WireName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,7 +81,7 @@ def settings_of(arguments: Sequence[str]) -> Iterator[Settings]:
             "POD_IP": given.address,
             "KUBERNETES_SERVICE_HOST": server.hostname or "",
             "KUBERNETES_SERVICE_PORT": str(server.port or _HTTPS),
-            "NETCADENCE_SERVICE_ACCOUNT": folder,
+            SERVICE_ACCOUNT_VARIABLE: folder,
             "NETCADENCE_WIRE": WireName.NETCADENCE,
         }
         yield _settings(environment)

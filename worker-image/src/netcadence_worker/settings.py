@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Where Kubernetes mounts a pod's credentials.
 SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+#: Variable that names the folder where they are elsewhere.
+SERVICE_ACCOUNT_VARIABLE: Final = "NETCADENCE_SERVICE_ACCOUNT"
 #: On the command line of a worker that has no pod, and whose environment says nothing: see `outside`.
 OUTSIDE: Final = "--external"
 
@@ -47,7 +49,7 @@ class Settings(BaseModel):
     api_host: Annotated[str, Field(min_length=1)] = Field(alias="KUBERNETES_SERVICE_HOST")
     api_port: Annotated[int, Field(ge=1, le=65_535)] = Field(alias="KUBERNETES_SERVICE_PORT")
     #: Directory with `token`, `ca.crt` and `namespace`.
-    service_account: Path = Field(default=Path(SERVICE_ACCOUNT), alias="NETCADENCE_SERVICE_ACCOUNT")
+    service_account: Path = Field(default=Path(SERVICE_ACCOUNT), alias=SERVICE_ACCOUNT_VARIABLE)
     #: Tools without which this worker is of no use.
     tools: tuple[Tool, ...] = Field(default=(), alias="NETCADENCE_TOOLS")
 
@@ -101,7 +103,7 @@ class Settings(BaseModel):
 
 
 def _mounted_namespace(given: Mapping[str, str]) -> str:
-    file = Path(given.get("NETCADENCE_SERVICE_ACCOUNT", SERVICE_ACCOUNT)) / "namespace"
+    file = Path(given.get(SERVICE_ACCOUNT_VARIABLE, SERVICE_ACCOUNT)) / "namespace"
     try:
         return file.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:

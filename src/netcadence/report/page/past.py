@@ -92,11 +92,10 @@ def _alike(lake: Lake, facts: RunFacts) -> pd.DataFrame:
 
     Of hundreds of runs a few are of this scenario: the files of those that are not need not be opened.
     """
-    *sooner, longest = _LOOKED_BACK
-    for looked_back in (*sooner, longest):
+    for looked_back in _LOOKED_BACK:
         span = _span(facts, facts.started_at - looked_back)
         ids = {each for each in lake.run_ids(**span) if may_be_of(each, facts.scenario)}
-        if len(ids) < _MOST_RUNS and looked_back is not longest:
+        if len(ids) < _MOST_RUNS and looked_back is not _LOOKED_BACK[-1]:
             continue
         runs = lake.runs(_RUN, **span | Wanted(run_id=ids))
         alike = runs[
