@@ -7,9 +7,7 @@ throughput are ratios to bare iperf in the same run, for machines are noisy. Tak
 from __future__ import annotations
 
 import os
-import re
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,17 +18,20 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import memory
+from comparison import TRAFFIC_S, WORKER, Comparison, worker_pid
 from figures import Figures
 
 from flows import environment, server
 from netcadence.embedded import Cluster, Settings
 from netcadence.home import Home
 
-_WORKER = b"netcadence_worker"
-_RUN_PROCESSES = (_WORKER, b"netcadence.embedded", b"iperf", b"siege", b"overhead.py")
-#: One ratio of throughputs may be off by a tenth, which a median of five does not make up for.
-_REPEATS = 15
-_BARE_S = 3
+_RUN_PROCESSES = (WORKER, b"netcadence.embedded", b"iperf", b"siege", b"overhead.py")
+#: What a node's link carries where the link is the limit: half of what two slow processors can send.
+_LINK_BITS_PER_S = 4_000_000_000
+_ON_A_LINK = 5
+#: Where processors are the limit, a machine shared with others changes its speed by a tenth from one second
+#: to the next, and so one ratio may be off by 0.15.
+_ON_PROCESSORS = 15
 
 
 def embedded_start(figures: Figures) -> None:
@@ -92,81 +93,37 @@ def worker_budget(figures: Figures, cluster: Cluster) -> None:
         figures.add("worker, processor share while waiting", (memory.cpu_s(pid) - before) / wait_s * 100, "%")
 
 
-def throughput_ratio(figures: Figures, cluster: Cluster) -> None:
-    """Netcadence's TCP throughput over bare iperf's, between the same two namespaces.
+def throughput_ratios(figures: Figures, cluster: Cluster) -> None:
+    """Netcadence's TCP throughput over bare iperf's between the same two namespaces, two ways.
 
-    Each ratio is of two measurements one after the other, now one first and now the other, for a machine's
-    speed drifts.
+    Over a link that is the limit, as between real nodes, a number is as good as its accounting of bytes and
+    seconds. Without a limit the processors are, and what netcadence does beside the traffic takes from it:
+    that share is measured, too, for it is steady where the ratio is not.
     """
-    from netcadence.kube import collection, dispatch
-    from netcadence.kube.observation import Observation
-    from netcadence.pairing import plan
-
-    bare, ours, late_s = [], [], []
-    with deployed(cluster, replicas=2) as (run, workers):
-        owner = run.access.get(dispatch.RUN, run.run_id, run.namespace)["metadata"]
-        reference = {
-            "apiVersion": dispatch.API_VERSION,
-            "kind": dispatch.RUN.kind,
-            "name": run.run_id,
-            "uid": owner["uid"],
-        }
-        pairs = plan(workers, pairs=1, base_port=run.scenario.port, rounds=_REPEATS)
-        dispatch.set_reference(run, pairs[0].client)
-        with Observation(run, workers) as observation:
-            for number, pair in enumerate(pairs):
-                if bare_first := number % 2 == 0:
-                    bare.append(bare_iperf(pair.client, pair.server))
-                arming = dispatch.arm(run, [pair], owner=reference, observation=observation)
-                start = dispatch.fire(run, pair.round, arming=arming, observation=observation)
-                collection.collect(observation, [pair], traffic_s=_BARE_S, grace_s=15)
-                (outcome,) = collection.conclude(observation, [pair], starts={pair.round: start})
-                ours.append(outcome.value("throughput"))
-                late_s.append(outcome.start_offset_s)
-                if not bare_first:
-                    bare.append(bare_iperf(pair.client, pair.server))
-    figures.add(
-        f"start after the agreed instant, one pair, median of {_REPEATS}",
-        statistics.median(late_s) * 1e3,
-        "ms",
-        most=1.0,
-    )
-    figures.add(f"TCP throughput, bare iperf, median of {_REPEATS}", statistics.median(bare), "KBytes/s")
-    figures.add(f"TCP throughput, netcadence, median of {_REPEATS}", statistics.median(ours), "KBytes/s")
-    ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, bare, strict=True))
-    figures.add(f"TCP throughput, netcadence over bare iperf, median of {_REPEATS}", ratio, "", least=0.97)
-
-
-def bare_iperf(client: Any, server_pod: Any) -> float:
-    """Run iperf between two pods' namespaces by hand; returns the server's KBytes/s."""
-    port = "5099"
-    within = [["nsenter", f"--net=/proc/{worker_pid(pod.name)}/ns/net"] for pod in (client, server_pod)]
-    serve = [*within[1], "iperf", "-s", "-e", "-f", "K", "-i", "1", "-P", "1", "-p", port]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as listener:
-        try:
-            next(line for line in listener.stdout or () if "listening" in line)
-            call = [
-                *within[0],
-                "iperf",
-                "-c",
-                server_pod.ip,
-                "-e",
-                "-f",
-                "K",
-                "-i",
-                "1",
-                "-t",
-                str(_BARE_S),
-                "-p",
-                port,
-            ]
-            subprocess.run(call, check=True, capture_output=True, timeout=30)
-            rows = re.findall(
-                r"0\.0+-\d[\d.]*\s+sec\s+\S+ KBytes\s+(\d+) KBytes/sec", listener.communicate(timeout=10)[0]
-            )
-        finally:
-            listener.kill()
-    return float(rows[-1])
+    rounds = _ON_A_LINK + _ON_PROCESSORS
+    with (
+        deployed(cluster, replicas=2) as (run, workers),
+        Comparison(run, workers, rounds=rounds) as comparison,
+    ):
+        for node in {worker.node for worker in workers}:
+            cluster.set_uplink_rate(node, _LINK_BITS_PER_S)
+        linked = [comparison.once(number) for number in range(_ON_A_LINK)]
+        for node in {worker.node for worker in workers}:
+            cluster.set_uplink_rate(node, None)
+        free = [comparison.once(number) for number in range(_ON_A_LINK, rounds)]
+    late_s = statistics.median(one.late_s for one in linked + free)
+    figures.add("start after the agreed instant, one pair, median", late_s * 1e3, "ms", most=1.0)
+    for where, seen, least in (
+        (f"{_LINK_BITS_PER_S / 1e9:g} Gbit/s link", linked, 0.97),
+        ("no limit", free, None),
+    ):
+        figures.add(f"TCP, {where}, bare iperf", statistics.median(one.bare for one in seen), "KBytes/s")
+        figures.add(f"TCP, {where}, netcadence", statistics.median(one.ours for one in seen), "KBytes/s")
+        ratios = [one.ours / one.bare for one in seen]
+        figures.add(f"TCP, {where}, ratio, median of {len(seen)}", statistics.median(ratios), "", least=least)
+        figures.add(f"TCP, {where}, ratio, standard deviation of one", statistics.stdev(ratios), "")
+    share = statistics.median(one.own_share for one in free)
+    figures.add("netcadence's share of all processors in traffic", share * 100, "%", most=3)
 
 
 class deployed:  # noqa: N801 - reads as a phrase
@@ -181,7 +138,7 @@ class deployed:  # noqa: N801 - reads as a phrase
         from netcadence.kube.access import Access
         from netcadence.kube.run import Run, new_run_id
 
-        chosen = scenario.find("tcp-1:1").model_copy(update={"duration_s": _BARE_S})
+        chosen = scenario.find("tcp-1:1").model_copy(update={"duration_s": TRAFFIC_S})
         access = Access.connect(kubeconfig=self._cluster.kubeconfig)
         self._run = Run(access, "netcadence", new_run_id("bench"), chosen)
         installation.install(access, "netcadence", environment.MANIFESTS)
@@ -195,11 +152,6 @@ class deployed:  # noqa: N801 - reads as a phrase
         from netcadence.kube.cleanup import clean_up
 
         clean_up(self._run)
-
-
-def worker_pid(pod: str) -> int:
-    """Return the process of a worker pod."""
-    return next(pid for pid in memory.find((_WORKER,)) if memory.environment(pid).get("POD_NAME") == pod)
 
 
 def main() -> None:
@@ -217,7 +169,7 @@ def main() -> None:
     alone = {name: replace(image, preloaded=False) for name, image in WORKER_IMAGE.items()}
     with Cluster.up(Settings(name=f"bench-worker-{os.getpid()}", images=alone)) as cluster:
         worker_budget(figures, cluster)
-        throughput_ratio(figures, cluster)
+        throughput_ratios(figures, cluster)
     settings = Settings(name=f"bench-{os.getpid()}", images=WORKER_IMAGE)
     with attended(), Cluster.up(settings) as cluster:
 
