@@ -18,16 +18,16 @@ def reasons_of(report):
 
 
 @pytest.fixture
-def kill(access, worker_processes):
-    """Return what kills the worker in a role of pair 1; the reference for clocks is in pair 0."""
+def worker(access, worker_processes):
+    """Return what finds the worker in a role of pair 1; the reference for clocks is in pair 0."""
 
-    def kill(role):
+    def worker(role):
         (request,) = (
             each for each in access.list(REQUEST, "netcadence")[0] if each["spec"]["pairIndex"] == 1
         )
-        worker_processes()[request["spec"][f"{role}PodName"]].kill()
+        return worker_processes()[request["spec"][f"{role}PodName"]]
 
-    return kill
+    return worker
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def meanwhile():
 
 
 @pytest.fixture
-def as_it_arms(kill, meanwhile, until, access):
+def as_it_arms(worker, meanwhile, until, access):
     """Kill a client as soon as its request is there."""
 
     def requested():
@@ -49,30 +49,30 @@ def as_it_arms(kill, meanwhile, until, access):
 
     def once_requested():
         until(requested)
-        kill(Role.CLIENT)
+        worker(Role.CLIENT).kill()
 
     return {"arm": lambda: meanwhile(once_requested)}
 
 
 @pytest.fixture
-def once_armed(kill):
+def once_armed(worker):
     """Kill a client that waits for the start."""
-    return {"fire": lambda: kill(Role.CLIENT)}
+    return {"fire": lambda: worker(Role.CLIENT).kill()}
 
 
 @pytest.fixture
-def once_running(kill, until, running):
+def once_running(worker, until, running):
     """Kill a client whose tool runs."""
 
     def act():
         until(running)
-        kill(Role.CLIENT)
+        worker(Role.CLIENT).kill()
 
     return {"traffic": act}
 
 
 @pytest.fixture
-def as_it_reports(*, kill, until, running, tools, strike, cluster):
+def as_it_reports(*, worker, until, running, tools, strike, cluster):
     """Kill a server that has the figures and cannot get rid of them."""
 
     def ended():
@@ -80,10 +80,11 @@ def as_it_reports(*, kill, until, running, tools, strike, cluster):
 
     def act():
         until(running)
+        server = worker(Role.SERVER)
         strike(code=503)
         until(ended)
+        server.kill()
         cluster.set_faults()
-        kill(Role.SERVER)
 
     return {"traffic": act}
 
