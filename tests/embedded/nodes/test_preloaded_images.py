@@ -104,9 +104,9 @@ def test_a_pod_asked_to_end_ends_its_fork(start, until):
     pod = start("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     until(lambda: pod.container and pod.container.state.running and pod.log)
     process = Path(f"/proc/{pod.log.strip()}")
-    pod.delete()
+    pod.delete()  # at once: the object goes first
     until(lambda: pod.gone)
-    assert not process.exists()
+    until(lambda: not process.exists())
 
 
 def test_a_program_that_cannot_be_loaded_is_a_start_error(start_pod, until):
