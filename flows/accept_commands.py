@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,26 +11,15 @@ from rich.console import Console
 from flows import environment
 from flows.display import Display
 from flows.exit_code import of_verdict
-from flows.options import (
-    ClusterName,
-    Context,
-    Embedded,
-    IfBusyOption,
-    Json,
-    Kubeconfig,
-    LakeAddress,
-    LeaseNamespace,
-    Namespace,
-    require_one_cluster,
-)
+from flows.option_groups import ClusterOptions, grouped
+from flows.options import Json, LakeAddress
+from flows.output import print_json
 from netcadence.acceptance import profile as profiles
 from netcadence.acceptance import programme as programmes
 from netcadence.errors import InvalidInputError
-from netcadence.home import Home
-from netcadence.kube.lease import IfBusy
-from netcadence.kube.wire import DEFAULT_NAMESPACE
 
 
+@grouped
 def accept(
     *,
     profile: Annotated[
@@ -56,13 +44,7 @@ def accept(
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML into FILE.")
     ] = None,
-    embedded: Embedded = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: ClusterName = None,
-    namespace: Namespace = "",
-    if_busy: IfBusyOption = IfBusy.WAIT,
-    lease_namespace: LeaseNamespace = DEFAULT_NAMESPACE,
+    where: ClusterOptions,
     lake: LakeAddress = None,
     acceptance_id: Annotated[
         str | None,
@@ -77,14 +59,14 @@ def accept(
     A profile's checks are measured one after another under one lease, and judged together. The exit code is 0
     only if each required check passed.
     """
-    require_one_cluster(embedded=embedded, context=context, kubeconfig=kubeconfig)
     programme = programmes.load(profile, strict=strict, canary=canary)
-    home = Home.beside(environment.CHECKOUT)
+    home = environment.home()
     if show_plan:
         from flows import planning  # noqa: PLC0415 - imports the Kubernetes client
 
-        seen = planning.look(embedded=embedded, context=context, kubeconfig=kubeconfig)
-        raise typer.Exit(planning.show_acceptance(programme, seen, namespace=namespace, as_json=as_json))
+        seen = planning.look(embedded=where.embedded, context=where.context, kubeconfig=where.kubeconfig)
+        code = planning.show_acceptance(programme, seen, namespace=where.namespace, as_json=as_json)
+        raise typer.Exit(code)
     _require_file(junit)
     _require_lake(lake or str(home.lake), acceptance_id)
     # Prefect wants its home when it is imported, and makes no parents.
@@ -93,23 +75,13 @@ def accept(
     with Display(console, "netcadence") as display:
         display.step("loading")
         from flows import accepting  # noqa: PLC0415 - imports Prefect, which takes seconds
-        from flows.session import Target  # noqa: PLC0415 - likewise
-    target = Target(
-        embedded=embedded,
-        context=context,
-        kubeconfig=kubeconfig,
-        cluster=cluster,
-        namespace=namespace,
-        if_busy=if_busy,
-        lease_namespace=lease_namespace,
-    )
     done, page = accepting.accept(
-        programme, target, home=home, lake=lake, acceptance_id=acceptance_id or "", console=console
+        programme, where.target(), home=home, lake=lake, acceptance_id=acceptance_id or "", console=console
     )
     if junit:
         accepting.write_junit(done.acceptance, junit)
     if as_json:
-        print(json.dumps(accepting.as_json(done, page), indent=2, default=str))  # noqa: T201 - the command's output
+        print_json(accepting.as_json(done, page))
     else:
         accepting.show(done, page, console, junit=junit)
     raise typer.Exit(of_verdict(done.acceptance.verdict))

@@ -24,15 +24,14 @@ from typing import Any, Final, Self
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows import environment
 from flows.benchmark import benchmark
-from flows.environment import CHECKOUT, MANIFESTS, ui
 from netcadence.acceptance import profile as profiles
 from netcadence.acceptance import programme as programmes
 from netcadence.acceptance.outcome import Acceptance, CheckResult, Measured, results_of
 from netcadence.acceptance.programme import Programme
 from netcadence.crew import Crew
 from netcadence.floor import Floor
-from netcadence.home import Home
 from netcadence.judgement.court import Court, may_give_way
 from netcadence.kube import wire as wires
 from netcadence.kube.access import Access
@@ -165,7 +164,7 @@ def acceptance(
     """
     try_again_soon()
     programme = programmes.load(profile, strict=strict, canary=canary)
-    home = Home.beside(CHECKOUT)
+    home = environment.home()
     lake = lake or str(home.lake)
     keeper = Lake(lake)
     if acceptance_id:
@@ -197,7 +196,7 @@ def acceptance(
             # The last one of a namespace counts: one on the host network wants more of it than the others.
             by_need = sorted(runs, key=lambda run: run.scenario.on_host)
             for run in {each.namespace: each for each in by_need}.values():
-                prepare(run, MANIFESTS, lease_namespace)
+                prepare(run, environment.MANIFESTS, lease_namespace)
         with progress.phase("lease"):
             tenure = leases.hold(runs[0], lease_namespace, IfBusy(if_busy), holding)
         where = Surroundings(access.cluster, kubeconfig, context, namespace, lake)
@@ -275,7 +274,7 @@ def _one(planned: Measured, tenancy: Tenancy, where: Surroundings, chapter: Chap
             lake=where.lake,
             return_state=True,
         )
-    page = f"{ui()}/runs/flow-run/{state.state_details.flow_run_id}"
+    page = f"{environment.ui()}/runs/flow-run/{state.state_details.flow_run_id}"
     found = state.result(raise_on_failure=False)
     if isinstance(found, Report):
         return Measured(planned.measurement, planned.run_id, found.record, found.judgement, page=page)

@@ -21,7 +21,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.environment import CHECKOUT, EXPECTATIONS, MANIFESTS
+from flows import environment
 from netcadence import scenario as scenarios
 from netcadence import sla as slas
 from netcadence.adjustment import Adjustment
@@ -29,7 +29,6 @@ from netcadence.applicability import require_applicable
 from netcadence.change import Change
 from netcadence.course import Course
 from netcadence.errors import NetcadenceError, NotApplicableError
-from netcadence.home import Home
 from netcadence.judgement import unjudged
 from netcadence.judgement.court import Case
 from netcadence.kube import wire as wires
@@ -86,7 +85,7 @@ def benchmark(
     wire: str = wires.NETCADENCE.name,
     if_busy: IfBusy = IfBusy.WAIT,
     lease_namespace: str = wires.DEFAULT_NAMESPACE,
-    sla: Path = EXPECTATIONS,
+    sla: Path = environment.EXPECTATIONS,
     requirements: Sequence[Requirement] | None = None,
     lake: str | None = None,
 ) -> State[Any]:
@@ -108,7 +107,7 @@ def benchmark(
         requirements: What is asked instead of those thresholds.
         lake: Address of the lake; by default the one in the checkout's home.
     """
-    home = Home.beside(CHECKOUT)
+    home = environment.home()
     lake = lake or str(home.lake)
     adjusted = Adjustment.model_validate(adjustment or {})
     found = scenario if isinstance(scenario, Scenario) else scenarios.find(scenario)
@@ -196,7 +195,7 @@ def outset(course: Course, lease_namespace: str | None) -> Layout | None:
         return None
     if lease_namespace is not None:
         with course.phase("prepare"):
-            prepare(run, MANIFESTS, lease_namespace)
+            prepare(run, environment.MANIFESTS, lease_namespace)
     return layout
 
 

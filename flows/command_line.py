@@ -5,11 +5,9 @@ Prefect, pandas and the rest are imported where a command needs them, so that he
 
 from __future__ import annotations
 
-import json
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,44 +21,26 @@ from flows import (
     lake_commands,
     perfdata_commands,
     report_commands,
+    run_commands,
     sla_commands,
     trend_commands,
 )
-from flows.display import Display
-from flows.exit_code import ExitCode, gravest, of_error
+from flows.exit_code import ExitCode, of_error
 from flows.options import (
-    BaselineOption,
-    ClientNode,
-    ClusterName,
     Context,
-    Embedded,
-    FamilyOption,
-    IfBusyOption,
     Json,
     Kubeconfig,
     LakeAddress,
     LeaseNamespace,
-    Namespace,
-    NodeSelector,
-    PairBandwidth,
-    PathOption,
-    PlacementOption,
-    ServerNode,
-    TotalBandwidth,
-    TotalBytes,
-    require_one_cluster,
 )
+from flows.output import print_json
 from flows.perfdata_commands import PerfDataFolder
-from netcadence import __version__, document, scenario, tool_choice
-from netcadence import sla as slas
-from netcadence.adjustment import Adjustment
+from netcadence import __version__, scenario, tool_choice
 from netcadence.embedded import EmbeddedClusterError
-from netcadence.errors import InvalidInputError, NetcadenceError
-from netcadence.home import Home
+from netcadence.errors import NetcadenceError
 from netcadence.kube import wire as wires
-from netcadence.kube.lease import IfBusy
 from netcadence.kube.wire import DEFAULT_NAMESPACE
-from netcadence.report import plan_as_json, scenario_list
+from netcadence.report import scenario_list
 
 #: Paragraphs that begin with \b keep their lines.
 _HELP = """Synchronized network benchmarks between pods of a Kubernetes cluster, judged and remembered.
@@ -107,167 +87,8 @@ application = typer.Typer(
 application.add_typer(embedded_commands.application, name="embedded")
 application.add_typer(trend_commands.application, name="trends")
 application.add_typer(sla_commands.application, name="sla")
-
-
-@application.command()
-def run(
-    names: Annotated[
-        list[str],
-        # Its list of arguments would show a Python type; the docstring says what a scenario is.
-        typer.Argument(metavar="SCENARIO", hidden=True),
-    ],
-    *,
-    embedded: Embedded = False,
-    context: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Context of the kubeconfig; by default its current one."),
-    ] = None,
-    kubeconfig: Kubeconfig = None,
-    cluster: ClusterName = None,
-    namespace: Namespace = "",
-    wire: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Whose custom resource and worker image: netcadence, or clusterloader for ClusterLoader2's.",
-        ),
-    ] = "netcadence",
-    if_busy: IfBusyOption = IfBusy.WAIT,
-    lease_namespace: LeaseNamespace = DEFAULT_NAMESPACE,
-    sla: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE",
-            help="Thresholds to judge by; by default expectations/default.yaml.",
-            show_default=False,
-        ),
-    ] = environment.EXPECTATIONS,
-    client_node: ClientNode = None,
-    server_node: ServerNode = None,
-    node_selector: NodeSelector = None,
-    placement: PlacementOption = None,
-    path: PathOption = None,
-    ip_family: FamilyOption = None,
-    baseline: BaselineOption = None,
-    max_pair_bandwidth: PairBandwidth = None,
-    max_total_bandwidth: TotalBandwidth = None,
-    max_total_bytes: TotalBytes = None,
-    lake: LakeAddress = None,
-    run_id: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID", help="Id of the run, which no run in the lake may have; by default made up."
-        ),
-    ] = None,
-    perfdata: PerfDataFolder = None,
-    as_json: Json = False,
-) -> None:
-    """Measure, judge and keep scenarios, one after another.
-
-    SCENARIO is a name (see: netcadence scenarios) or the path of a YAML file.
-    """
-    require_one_cluster(embedded=embedded, context=context, kubeconfig=kubeconfig)
-    if run_id and len(names) > 1:
-        raise InvalidInputError(
-            f"--run-id {run_id}: one id for {len(names)} scenarios; allowed: one scenario"
-        )
-    adjustment = _adjustment(
-        client_node=client_node,
-        server_node=server_node,
-        node_selector=node_selector,
-        placement=placement,
-        path=path,
-        ip_family=ip_family,
-        baseline=baseline,
-        max_pair_bits_per_s=max_pair_bandwidth,
-        max_total_bits_per_s=max_total_bandwidth,
-        max_total_bytes=max_total_bytes,
-    )
-    perfdata_commands.require_folder(perfdata)
-    home = _home()
-    _require_acceptable(names, adjustment, sla=sla, lake=lake or str(home.lake), run_id=run_id)
-    _require_expressible(names, adjustment, wire=wire, namespace=namespace)
-    # Prefect wants its home when it is imported, and makes no parents.
-    home.prefect.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=as_json)
-    with Display(console, "netcadence") as display:
-        display.step("loading")
-        from flows.session import Session, Target  # noqa: PLC0415 - imports Prefect, which takes seconds
-    session = Session(
-        home=home,
-        target=Target(
-            embedded=embedded,
-            context=context,
-            kubeconfig=kubeconfig,
-            cluster=cluster,
-            namespace=namespace,
-            wire=wire,
-            if_busy=if_busy,
-            lease_namespace=lease_namespace,
-        ),
-        sla=sla,
-        lake=lake,
-        console=console,
-        adjustment=adjustment,
-        perfdata=perfdata,
-    )
-    codes = session.run(names, run_id=run_id, as_json=as_json)
-    raise typer.Exit(gravest(codes))
-
-
-@application.command()
-def plan(
-    names: Annotated[list[str], typer.Argument(metavar="SCENARIO", hidden=True)],
-    *,
-    embedded: Annotated[
-        bool, typer.Option("--embedded", help="Look at the cluster on this machine, if it is up.")
-    ] = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="Namespace of the workers.", show_default=False)
-    ] = "",
-    client_node: ClientNode = None,
-    server_node: ServerNode = None,
-    node_selector: NodeSelector = None,
-    placement: PlacementOption = None,
-    path: PathOption = None,
-    ip_family: FamilyOption = None,
-    baseline: BaselineOption = None,
-    max_pair_bandwidth: PairBandwidth = None,
-    max_total_bandwidth: TotalBandwidth = None,
-    max_total_bytes: TotalBytes = None,
-    as_json: Json = False,
-) -> None:
-    """Show what a run would make and send, and make nothing.
-
-    Where its workers would be, how much would go from node to node, and how long it would take.
-    Where a cluster answers, its nodes are read; without one, the demand is shown. Exit code 2 says that a
-    run would be refused.
-    """
-    adjustment = _adjustment(
-        client_node=client_node,
-        server_node=server_node,
-        node_selector=node_selector,
-        placement=placement,
-        path=path,
-        ip_family=ip_family,
-        baseline=baseline,
-        max_pair_bits_per_s=max_pair_bandwidth,
-        max_total_bits_per_s=max_total_bandwidth,
-        max_total_bytes=max_total_bytes,
-    )
-    chosen = [adjustment.of(scenario.find(name)) for name in names]
-
-    from flows import planning  # noqa: PLC0415 - imports the Kubernetes client
-
-    seen = planning.look(embedded=embedded, context=context, kubeconfig=kubeconfig)
-    plans = planning.forecasts(chosen, seen, namespace=namespace)
-    if as_json:
-        _print_json([plan_as_json(each) | {"cluster": seen.cluster} for each in plans])
-    else:
-        planning.show(plans, seen, Console())
-    raise typer.Exit(ExitCode.USAGE if any(each.refusals for each in plans) else ExitCode.PASS)
+application.command()(run_commands.run)
+application.command()(run_commands.plan)
 
 
 @application.command()
@@ -275,7 +96,7 @@ def scenarios(*, as_json: Json = False) -> None:
     """List the scenarios there are: what each is for, and which tool measures it, and why."""
     shipped = scenario.shipped()
     if as_json:
-        _print_json([each.model_dump(mode="json") | {"why": tool_choice.why(each)} for each in shipped])
+        print_json([each.model_dump(mode="json") | {"why": tool_choice.why(each)} for each in shipped])
         return
     console = Console()
     console.print(scenario_list(shipped), highlight=False)
@@ -303,10 +124,10 @@ def results(
 
     from flows import history  # noqa: PLC0415 - imports pandas
 
-    address = lake or str(_home().lake)
+    address = environment.lake(lake)
     runs = history.runs(address, scenario=name, cluster=cluster, last=last)
     if as_json:
-        _print_json(runs)
+        print_json(runs)
     else:
         history.show(runs, Console())
     if perfdata:
@@ -365,7 +186,7 @@ def clean(
         console=Console(stderr=True),
     )
     if as_json:
-        _print_json(cleaning.as_json(done, cluster=access.cluster, dry_run=dry_run))
+        print_json(cleaning.as_json(done, cluster=access.cluster, dry_run=dry_run))
     else:
         cleaning.show(done, Console(), cluster=access.cluster, dry_run=dry_run)
     raise typer.Exit(ExitCode.ERROR if done.remaining and not dry_run else ExitCode.PASS)
@@ -376,9 +197,9 @@ def stop() -> None:
     """Stop the worker and the Prefect server that a deployment or a run has left running."""
     from flows import server, worker  # noqa: PLC0415 - not needed for anything else here
 
-    if worker.stop(_home()):
+    if worker.stop(environment.home()):
         print("Prefect worker stopped.")  # noqa: T201 - the command's output
-    stopped = server.stop(_home())
+    stopped = server.stop(environment.home())
     print("Prefect server stopped." if stopped else "No Prefect server of this home is running.")  # noqa: T201
 
 
@@ -405,39 +226,6 @@ def outcome_of(command: Callable[[], Any]) -> int:
     return code
 
 
-def _adjustment(*, node_selector: list[str] | None, **others: object) -> Adjustment:
-    labels = dict(each.partition("=")[::2] for each in node_selector or ())
-    if bad := next((each for each in node_selector or () if "=" not in each), None):
-        raise InvalidInputError(f"--node-selector {bad}: allowed: KEY=VALUE, such as pool=bench")
-    return document.validated({"node_selector": labels, **others}, Adjustment, source="the command line")
-
-
-def _require_acceptable(
-    names: list[str], adjustment: Adjustment, *, sla: Path, lake: str, run_id: str | None
-) -> None:
-    """Refuse what is not acceptable before anything is made, or imported for seconds."""
-    thresholds = slas.load(sla)
-    for name in names:
-        chosen = adjustment.of(scenario.find(name))
-        chosen.require_within_limits()
-        thresholds.requirements_for(chosen)
-
-    from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
-
-    keeper = Lake(lake)
-    if run_id:
-        keeper.require_new(run_id)
-
-
-def _require_expressible(names: list[str], adjustment: Adjustment, *, wire: str, namespace: str) -> None:
-    """Refuse what the chosen wire has no words for."""
-    spoken = wires.find(wire)
-    for name in names:
-        chosen = adjustment.of(scenario.find(name))
-        spoken.place(namespace, on_host=chosen.on_host)
-        spoken.check(chosen)
-
-
 def _said(error: object, code: ExitCode) -> ExitCode:
     # Only the formatted message names the option that has the bad value.
     text = error.format_message() if isinstance(error, typer.TyperException) else error
@@ -445,14 +233,6 @@ def _said(error: object, code: ExitCode) -> ExitCode:
         f"netcadence: {text}", style="red", markup=False, highlight=False
     )
     return code
-
-
-def _home() -> Home:
-    return Home.beside(environment.CHECKOUT)
-
-
-def _print_json(content: object) -> None:
-    print(json.dumps(content, indent=2, default=str))  # noqa: T201 - the command's output
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
@@ -471,4 +251,4 @@ def _root(
 ) -> None:
     del version
     embedded_commands.require_command(invoked)
-    environment.prepare(_home())
+    environment.prepare(environment.home())

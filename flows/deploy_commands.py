@@ -18,7 +18,6 @@ from flows.display import Display
 from flows.options import ClusterName, Context, Embedded, Kubeconfig, LakeAddress, require_one_cluster
 from netcadence import document
 from netcadence.errors import InvalidInputError
-from netcadence.home import Home
 
 
 class PoolType(enum.StrEnum):
@@ -80,7 +79,7 @@ def deploy(
         raise InvalidInputError(
             "--pool kubernetes needs --image NAME, the flow-run image of its Jobs; no other pool takes one"
         )
-    home = Home.beside(environment.CHECKOUT)
+    home = environment.home()
     home.prefect.mkdir(parents=True, exist_ok=True)
     console = Console()
     with Display(console, "netcadence") as display:

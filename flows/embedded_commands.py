@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.exit_code import ExitCode
+from flows.output import print_json
 from netcadence.embedded import Cluster, Image, Settings
 from netcadence.worker_pod import DEFAULT_IMAGE
 from netcadence_worker import clusterloader
@@ -89,7 +89,7 @@ def up(
         Settings(name=name, nodes=nodes, network=network, images=WORKER_IMAGE), detach=True
     )
     if as_json:
-        _print_json(_facts(cluster))
+        print_json(_facts(cluster))
         return
     console = Console(soft_wrap=True)
     console.print(
@@ -121,7 +121,7 @@ def status(*, as_json: Json = False) -> None:
     """Show the clusters that are up."""
     clusters = Cluster.all()
     if as_json:
-        _print_json([_facts(cluster) for cluster in clusters])
+        print_json([_facts(cluster) for cluster in clusters])
         return
     if not clusters:
         print("No embedded cluster is up. Bring one up with: netcadence embedded up")  # noqa: T201
@@ -155,7 +155,3 @@ def _facts(cluster: Cluster) -> dict[str, object]:
         "api_url": cluster.api_url,
         "kubeconfig": str(cluster.kubeconfig),
     }
-
-
-def _print_json(content: object) -> None:
-    print(json.dumps(content, indent=2))  # noqa: T201 - the command's output

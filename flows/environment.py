@@ -47,6 +47,16 @@ def prepare(home: Home) -> str:
     return os.environ.setdefault("PREFECT_API_URL", _DEFAULT_API)
 
 
+def home() -> Home:
+    """Return where everything is kept on this machine."""
+    return Home.beside(CHECKOUT)
+
+
+def lake(address: str | None) -> str:
+    """Return the address of the lake that is meant, where none was given."""
+    return address or str(home().lake)
+
+
 def ui() -> str:
     """Return the address of the Prefect UI that belongs to the API in use."""
     return os.environ.get("PREFECT_API_URL", _DEFAULT_API).removesuffix("/api")

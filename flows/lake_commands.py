@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import enum
-import json
 import re
 import sys
 import textwrap
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -17,8 +16,8 @@ from rich.text import Text
 
 from flows import environment
 from flows.options import Json, LakeAddress
+from flows.output import print_json
 from netcadence.errors import InvalidInputError
-from netcadence.home import Home
 from netcadence.words import counted
 
 #: From here on a figure is printed without decimals.
@@ -53,7 +52,7 @@ def compact(
     """
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
 
-    keeper = Lake(address(lake))
+    keeper = Lake(environment.lake(lake))
     done = keeper.compact(older_than=timedelta(days=older_than), keep_replaced_s=keep_replaced)
     if as_json:
         merged = [
@@ -63,7 +62,7 @@ def compact(
         said = {
             name: [[each.path, each.reason] for each in getattr(done, name)] for name in ("aside", "left")
         }
-        _print({"lake": keeper.url, "merged": merged, "removed": list(done.removed), **said})
+        print_json({"lake": keeper.url, "merged": merged, "removed": list(done.removed), **said})
         return
     console = Console()
     for each in done.merged:
@@ -100,10 +99,10 @@ def retention(
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
     from netcadence.lake.retention import parse  # noqa: PLC0415 - likewise
 
-    rules, keeper = parse(keep), Lake(address(lake))
+    rules, keeper = parse(keep), Lake(environment.lake(lake))
     done = keeper.retire(rules, dry_run=dry_run)
     if as_json:
-        _print({"lake": keeper.url, "dry_run": dry_run, "removed": list(done.paths)})
+        print_json({"lake": keeper.url, "dry_run": dry_run, "removed": list(done.paths)})
         return
     console, word = Console(), "would be removed" if dry_run else "removed"
     for path in done.paths:
@@ -150,11 +149,11 @@ def sql(
         raise InvalidInputError(
             "sql: no query; allowed: one statement, such as 'SELECT * FROM runs', or --tables"
         )
-    answer = lakes.ask(Storage(address(lake)), query)
+    answer = lakes.ask(Storage(environment.lake(lake)), query)
     rows = answer.rows.to_pylist()
     names = answer.rows.column_names
     if form is Format.JSON:
-        print(json.dumps(rows, indent=2, default=str))  # noqa: T201 - likewise
+        print_json(rows)
     elif form is Format.CSV:
         writer = csv.writer(sys.stdout)
         writer.writerow(names)
@@ -187,12 +186,3 @@ def _aligned(names: list[str], rows: list[list[str]]) -> str:
         for row in (names, *rows)
     ]
     return "\n".join(line.rstrip() for line in (lines[0], "─" * len(lines[0]), *lines[1:]))
-
-
-def address(lake: str | None) -> str:
-    """Return the address of the lake that is meant."""
-    return lake or str(Home.beside(environment.CHECKOUT).lake)
-
-
-def _print(value: Any) -> None:
-    print(json.dumps(value, indent=2))  # noqa: T201 - the command's output

@@ -9,8 +9,6 @@ import typer
 
 from netcadence.errors import InvalidInputError
 from netcadence.kube.lease import IfBusy
-from netcadence.pairing import Placement
-from netcadence.traffic_path import Baseline, IPFamily, TrafficPath
 
 Embedded = Annotated[
     bool,
@@ -32,7 +30,10 @@ LakeAddress = Annotated[
         help="The lake: a folder, s3://… or gs://…; by default .netcadence/lake in the checkout.",
     ),
 ]
-Context = Annotated[str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.")]
+Context = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Context of the kubeconfig; by default its current one."),
+]
 Kubeconfig = Annotated[
     Path | None, typer.Option(metavar="FILE", help="By default KUBECONFIG, then ~/.kube/config.")
 ]
@@ -51,58 +52,6 @@ LeaseNamespace = Annotated[
         help="Where the lease is by which runs on one cluster find each other; by default netcadence.",
         show_default=False,
     ),
-]
-ClientNode = Annotated[
-    str | None,
-    typer.Option("--client-node", metavar="NODE", help="All clients on this node; with --server-node."),
-]
-ServerNode = Annotated[
-    str | None,
-    typer.Option("--server-node", metavar="NODE", help="All servers on this node; with --client-node."),
-]
-NodeSelector = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--node-selector", metavar="KEY=VALUE", help="Only nodes with this label; may be given repeatedly."
-    ),
-]
-PlacementOption = Annotated[
-    Placement | None,
-    typer.Option("--placement", metavar="WHERE", help="cross-node, same-node, cross-zone or any."),
-]
-PathOption = Annotated[
-    TrafficPath | None,
-    typer.Option(
-        "--path",
-        metavar="WAY",
-        help="Where clients connect: pod-ip, cluster-ip, node-port, load-balancer, dns or host-network.",
-    ),
-]
-FamilyOption = Annotated[
-    IPFamily | None,
-    typer.Option("--ip-family", metavar="FAMILY", help="ipv4 or ipv6; by default the first one of the pods."),
-]
-BaselineOption = Annotated[
-    Baseline | None,
-    typer.Option(
-        "--baseline",
-        metavar="WHAT",
-        help="host-network: measure the nodes' own network too, and say what the pod network costs.",
-    ),
-]
-PairBandwidth = Annotated[
-    str | None,
-    typer.Option(
-        "--max-pair-bandwidth", metavar="BITS/S", help="Refuse what can send more in a pair, such as 100M."
-    ),
-]
-TotalBandwidth = Annotated[
-    str | None,
-    typer.Option("--max-total-bandwidth", metavar="BITS/S", help="The same for all pairs together."),
-]
-TotalBytes = Annotated[
-    str | None,
-    typer.Option("--max-total-bytes", metavar="BYTES", help="Refuse what can send more in all, such as 10G."),
 ]
 
 

@@ -13,7 +13,6 @@ from flows import environment
 from flows.options import LakeAddress
 from netcadence import perfdata
 from netcadence.errors import InvalidInputError
-from netcadence.home import Home
 from netcadence.perfdata import Measured, NotExportableError
 from netcadence.words import counted
 
@@ -96,7 +95,7 @@ def import_perfdata(
 
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
 
-    keeper = Lake(lake or str(Home.beside(environment.CHECKOUT).lake))
+    keeper = Lake(environment.lake(lake))
     console = Console()
     for run in found:
         kept = keeper.keep_foreign(run)
@@ -126,7 +125,7 @@ def import_files(
 
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
 
-    keeper = Lake(lake or str(Home.beside(environment.CHECKOUT).lake))
+    keeper = Lake(environment.lake(lake))
     console = Console()
     for file, runs in found:
         new = [run for run in runs if keeper.keep_foreign(run).is_new]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from flows import embedded_commands
 from flows.exit_code import ExitCode
+from flows.output import print_json
 from netcadence.acceptance.programme import Programme
 from netcadence.forecast import Forecast, forecast
 from netcadence.kube.access import Access
@@ -85,7 +85,7 @@ def show_acceptance(programme: Programme, seen: Seen, *, namespace: str, as_json
     plans = forecasts([each.scenario for each in programme.measurements], seen, namespace=namespace)
     if as_json:
         found = programme_as_json(programme, plans) | {"cluster": seen.cluster}
-        print(json.dumps(found, indent=2))  # noqa: T201 - the command's output
+        print_json(found)
     else:
         console = Console()
         console.print(programme_table(programme, plans))

@@ -13,7 +13,6 @@ from rich.text import Text
 from flows import environment
 from flows.options import LakeAddress
 from netcadence.errors import InvalidInputError
-from netcadence.home import Home
 
 if TYPE_CHECKING:
     from netcadence.lake import Lake
@@ -53,7 +52,7 @@ def report(
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
     from netcadence.report.page import keep_run_page, require_file  # noqa: PLC0415 - likewise
 
-    home = Home.beside(environment.CHECKOUT)
+    home = environment.home()
     if output:
         require_file(output)
     keeper = Lake(lake or str(home.lake))

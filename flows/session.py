@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from flows.benchmark import benchmark
 from flows.display import Display
 from flows.exit_code import ExitCode, of_error, of_verdict
 from flows.interruption import heeded
+from flows.output import print_json
 from netcadence import scenario as scenarios
 from netcadence.adjustment import Adjustment
 from netcadence.embedded import Cluster
@@ -111,7 +111,7 @@ class Session:
                 if self.perfdata and (report := outcomes[-1].report):
                     perfdata_commands.export(Measured.of_record(report.record), self.perfdata, self.console)
         if as_json:
-            self._print_json(outcomes)
+            print_json([outcome.as_json() for outcome in outcomes])
         else:
             self._say_where(outcomes)
         return [outcome.code for outcome in outcomes]
@@ -164,10 +164,6 @@ class Session:
         if not address:
             return
         self.console.print(Text.assemble("  ", (what, "dim"), "  ", address), soft_wrap=True)
-
-    def _print_json(self, outcomes: list[Outcome]) -> None:
-        runs = [outcome.as_json() for outcome in outcomes]
-        print(json.dumps(runs, indent=2, default=str))  # noqa: T201 - the command's output
 
 
 @contextmanager

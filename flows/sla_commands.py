@@ -10,18 +10,17 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from flows import embedded_commands
+from flows import embedded_commands, environment
 from flows.display import Display
 from flows.exit_code import ExitCode
 from flows.options import Json, LakeAddress
+from flows.output import print_json
 from flows.trend_commands import (
     Cluster,
     Days,
     ScenarioName,
     Since,
     Until,
-    lake_address,
-    print_json,
     span_of,
 )
 from netcadence import sla as slas
@@ -77,7 +76,7 @@ def propose(
         from netcadence.report.promise import suite_as_json  # noqa: PLC0415 - likewise
         from netcadence.trends.history import Query  # noqa: PLC0415 - likewise
 
-        keeper = Lake(lake_address(lake))
+        keeper = Lake(environment.lake(lake))
         query = Query(cluster=cluster, scenario=scenario_name, **span)
         suite = proposal.propose(keeper, query, alarms_a_month=alarms)
     if as_json:
@@ -122,7 +121,7 @@ def backtest(
         from netcadence.trends.history import Query  # noqa: PLC0415 - likewise
 
         query = Query(cluster=cluster, scenario=scenario_name, **span)
-        found = backtests.judge(Lake(lake_address(lake)), sla, query)
+        found = backtests.judge(Lake(environment.lake(lake)), sla, query)
     if as_json:
         print_json(backtest_as_json(found))
     else:

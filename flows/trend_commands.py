@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypedDict
 
@@ -14,8 +13,8 @@ from flows import environment
 from flows.display import Display
 from flows.exit_code import of_trends
 from flows.options import Json, LakeAddress
+from flows.output import print_json
 from netcadence.errors import InvalidInputError
-from netcadence.home import Home
 from netcadence.statistics import Statistic
 from netcadence_worker.metrics import METRICS
 
@@ -140,7 +139,9 @@ def accept(
     if not chosen:
         raise InvalidInputError("trends accept --all: nothing has regressed; allowed: where something has")
     at = datetime.now(UTC).replace(microsecond=0)
-    made = survey.accept(Lake(lake_address(lake)), chosen, by=by or getpass.getuser(), reason=reason, at=at)
+    made = survey.accept(
+        Lake(environment.lake(lake)), chosen, by=by or getpass.getuser(), reason=reason, at=at
+    )
     if as_json:
         print_json([{"id": each.key.id, "level": each.level, "by": each.accepted_by} for each in made])
         return
@@ -157,15 +158,11 @@ def _survey(lake: str | None, query: dict[str, Any], *, least_change: float | No
         from netcadence.trends.history import Query  # noqa: PLC0415 - likewise
 
         return survey.survey(
-            Lake(lake_address(lake)),
+            Lake(environment.lake(lake)),
             Query(**query),
             made_at=datetime.now(UTC),
             least_change=LEAST_CHANGE if least_change is None else least_change,
         )
-
-
-def lake_address(lake: str | None) -> str:
-    return lake or str(Home.beside(environment.CHECKOUT).lake)
 
 
 def span_of(*, days: int | None, since: str | None, until: str | None) -> Span:
@@ -202,7 +199,3 @@ def _statistic(name: str | None) -> Statistic | None:
         return Statistic.parse(name) if name else None
     except ValueError as error:
         raise InvalidInputError(f"--statistic {name}: {error}") from error
-
-
-def print_json(content: object) -> None:
-    print(json.dumps(content, indent=2, default=str))  # noqa: T201 - the command's output

@@ -9,7 +9,6 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows import environment
-from netcadence.home import Home
 from netcadence.trends.history import Query
 from netcadence.trends.look import Look
 from tasks.trends import look, report_trends, state_of
@@ -30,7 +29,7 @@ def trends(order: Look = Look()) -> State[Any]:  # noqa: B008 - frozen
     query = Query(
         cluster=order.cluster or None, scenario=order.scenario or None, nodes=order.nodes, since=since
     )
-    home = Home.beside(environment.CHECKOUT)
+    home = environment.home()
     address = order.lake or str(home.lake)
     found = look(address, query, now, order.least_change)
     report_trends(found, address, home)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.environment import CHECKOUT
-from netcadence.home import Home
+from flows import environment
 from netcadence.lake.compaction import Compaction
 from netcadence.lake.retention import Retirement, parse
 from netcadence.lake.upkeep import Upkeep
@@ -23,7 +22,7 @@ def upkeep(order: Upkeep = Upkeep()) -> tuple[Compaction, Retirement]:  # noqa: 
     Args:
         order: Which files are put together, and which are kept for how long.
     """
-    address = order.lake or str(Home.beside(CHECKOUT).lake)
+    address = environment.lake(order.lake)
     retired = retire(address, parse(order.keep))
     compacted = compact(address, order.older_than_days, order.keep_replaced_s)
     report_upkeep(compacted, retired)

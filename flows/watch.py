@@ -19,11 +19,10 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from flows import environment
 from flows.acceptance import acceptance
 from flows.benchmark import benchmark
-from flows.environment import CHECKOUT, EXPECTATIONS
 from netcadence.errors import TransientError
-from netcadence.home import Home
 from netcadence.order import Order
 from netcadence.record import GRAVITY, Verdict
 from tasks import ending
@@ -62,7 +61,7 @@ def watch(order: Order) -> State[Any]:
     Args:
         order: The cluster, what is measured on it, and how long that may take.
     """
-    lake = order.lake or str(Home.beside(CHECKOUT).lake)
+    lake = environment.lake(order.lake)
     with ExitStack() as held:
         kubeconfig = Path(order.kubeconfig) if order.kubeconfig else None
         if order.credentials:
@@ -83,7 +82,7 @@ def watch(order: Order) -> State[Any]:
 
 
 def _all(order: Order, where: dict[str, Any], *, deadline: float) -> Iterator[Watched]:
-    sla = Path(order.sla) if order.sla else EXPECTATIONS
+    sla = Path(order.sla) if order.sla else environment.EXPECTATIONS
     for name in (*order.scenarios, *map(str, order.files)):
         for tries_left in reversed(range(order.tries)):
             state: State[Any] = benchmark.with_options(timeout_seconds=_left(deadline))(
