@@ -29,21 +29,14 @@ class Compared:
 class Comparison:
     """Measures between two workers, in one round netcadence first and in the next iperf: machines drift."""
 
-    def __init__(self, run: Any, workers: Any, *, rounds: int) -> None:
+    def __init__(self, run: Any, workers: Any, *, owner: Any, rounds: int) -> None:
         from netcadence.kube import dispatch
         from netcadence.kube.observation import Observation
         from netcadence.pairing import plan
 
-        owner = run.access.get(dispatch.RUN, run.run_id, run.namespace)["metadata"]
-        self._owner = {
-            "apiVersion": dispatch.API_VERSION,
-            "kind": dispatch.RUN.kind,
-            "name": run.run_id,
-            "uid": owner["uid"],
-        }
         self._pairs = plan(workers, pairs=1, base_port=run.scenario.port, rounds=rounds)
         dispatch.set_reference(run, self._pairs[0].client)
-        self._run = run
+        self._run, self._owner = run, owner
         self._observation = Observation(run, workers)
 
     def __enter__(self) -> Self:

@@ -84,7 +84,7 @@ def fifty(figures: Figures, measure: Callable[..., Any]) -> None:
 
 def worker_budget(figures: Figures, cluster: Cluster) -> None:
     """One idle worker: what it took to become ready, and what it takes while it waits."""
-    with deployed(cluster, replicas=2) as (_, workers):
+    with deployed(cluster, replicas=2) as (_, workers, _):
         pid = worker_pid(workers[0].name)
         figures.add("worker, processor time until ready", memory.cpu_s(pid), "s", most=0.5)
         figures.add("worker, resident", memory.resident_mb(pid), "MB", most=45)
@@ -102,8 +102,8 @@ def throughput_ratios(figures: Figures, cluster: Cluster) -> None:
     """
     rounds = _ON_A_LINK + _ON_PROCESSORS
     with (
-        deployed(cluster, replicas=2) as (run, workers),
-        Comparison(run, workers, rounds=rounds) as comparison,
+        deployed(cluster, replicas=2) as (run, workers, owner),
+        Comparison(run, workers, owner=owner, rounds=rounds) as comparison,
     ):
         for node in {worker.node for worker in workers}:
             cluster.set_uplink_rate(node, _LINK_BITS_PER_S)
@@ -132,7 +132,7 @@ class deployed:  # noqa: N801 - reads as a phrase
     def __init__(self, cluster: Cluster, replicas: int) -> None:
         self._cluster, self._replicas = cluster, replicas
 
-    def __enter__(self) -> tuple[Any, Any]:
+    def __enter__(self) -> tuple[Any, Any, Any]:
         from netcadence import scenario
         from netcadence.kube import dispatch, installation, workers
         from netcadence.kube.access import Access
@@ -143,10 +143,9 @@ class deployed:  # noqa: N801 - reads as a phrase
         self._run = Run(access, "netcadence", new_run_id("bench"), chosen)
         installation.install(access, "netcadence", environment.MANIFESTS)
         template = workers.WorkerTemplate(tools=("iperf",))
-        workers.deploy(
-            self._run, replicas=self._replicas, template=template, owner=dispatch.create_run(self._run)
-        )
-        return self._run, workers.wait_ready(self._run, replicas=self._replicas, timeout_s=60)
+        owner = dispatch.create_run(self._run)
+        workers.deploy(self._run, replicas=self._replicas, template=template, owner=owner)
+        return self._run, workers.wait_ready(self._run, replicas=self._replicas, timeout_s=60), owner
 
     def __exit__(self, *_: object) -> None:
         from netcadence.kube.cleanup import clean_up
