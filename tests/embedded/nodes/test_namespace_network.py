@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def network(claim, runner):
     runner.run(network.open())
     yield network
     runner.run(network.close())
+
+
+def test_a_slot_is_held_against_other_network_namespaces_too_for_they_share_its_names(claim):
+    code = (
+        "from netcadence.embedded.network.addresses import claim_slot\n"
+        f"print([number for number in {(claim.slot.number, 31)} if claim_slot(number)])"
+    )
+    command = ["unshare", "--net", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[31]\n"
 
 
 def available_congestion_controls():

@@ -8,12 +8,15 @@ up the pods', 3072 and up the cluster addresses of Services, 3584 and up those o
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import ipaddress
 import socket
 from dataclasses import dataclass, field
 from typing import Final
 
 from netcadence.embedded.errors import EmbeddedClusterError
+from netcadence.embedded.state import root
 
 BLOCK: Final = ipaddress.IPv4Network("198.18.0.0/15")
 BLOCK_V6: Final = ipaddress.IPv6Network("fd00:198:18::/48")
@@ -94,24 +97,30 @@ class PodOffsets:
 
 @dataclass(frozen=True, slots=True)
 class SlotClaim:
-    """A slot, held by a bound socket: the kernel gives it back however its process ends."""
+    """A slot, held by a bound socket and a locked file: the kernel gives it back however its process ends.
+
+    The socket holds its addresses, which belong to the network namespace that the process is in, and whoever
+    else is in there. The file holds the names of its namespaces, which every network namespace shares.
+    """
 
     slot: Slot
-    _socket: socket.socket
+    _held: contextlib.ExitStack
 
     def release(self) -> None:
-        self._socket.close()
+        self._held.close()
 
 
 def claim_slot(number: int) -> SlotClaim | None:
     """Claim one slot, or return None if somebody on this machine holds it."""
-    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        holder.bind(f"\0netcadence-embedded-slot-{number}")
-    except OSError:
-        holder.close()
-        return None
-    return SlotClaim(Slot(number), holder)
+    with contextlib.ExitStack() as held:
+        holder = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        names = held.enter_context((root() / f".slot-{number}").open("w"))
+        try:
+            holder.bind(f"\0netcadence-embedded-slot-{number}")
+            fcntl.flock(names, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return None
+        return SlotClaim(Slot(number), held.pop_all())
 
 
 def claim_free_slot() -> SlotClaim:
