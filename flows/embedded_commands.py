@@ -13,7 +13,8 @@ from rich.table import Table
 
 from flows.exit_code import ExitCode
 from flows.output import print_json
-from netcadence.embedded import Cluster, Image, Settings
+from netcadence.embedded import Cluster, EmbeddedClusterError, Image, Settings, require_name
+from netcadence.errors import InvalidInputError
 from netcadence.worker_pod import DEFAULT_IMAGE
 from netcadence_worker import clusterloader
 
@@ -36,11 +37,22 @@ WORKER_IMAGE = {
 DEFAULT_NAME = "default"
 
 application = typer.Typer(rich_markup_mode=None)
+
+
+def _acceptable(name: str) -> str:
+    try:
+        require_name(name)
+    except EmbeddedClusterError as error:
+        raise InvalidInputError(f"--{error}") from error  # which begins with the field
+    return name
+
+
 Name = Annotated[
     str,
     typer.Option(
         "--name",
         metavar="NAME",
+        callback=_acceptable,
         help="Name of the cluster, for there may be several; by default `default`.",
         show_default=False,
     ),

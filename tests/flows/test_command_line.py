@@ -14,6 +14,7 @@ import pytest
 
 from flows.command_line import application, main, outcome_of
 from netcadence.embedded import Cluster
+from netcadence.embedded.state import ROOT_VARIABLE
 from netcadence.home import VARIABLE
 from netcadence.kube.resource import RUN
 
@@ -122,6 +123,16 @@ def test_a_cluster_cannot_be_both_here_and_elsewhere(refused):
 
 def test_a_lake_of_no_known_kind_is_refused(refused):
     assert "lake ftp://" in refused("run", "tcp-1:1", "--embedded", "--lake", "ftp://example/lake")
+
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+def test_a_cluster_here_cannot_have_a_name_that_is_a_way(refused, verb, tmp_path, monkeypatch):
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "clusters"))
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    said = refused("embedded", verb, "--name", "../victim")
+    assert "--name: '../victim' is not a DNS label of at most 32 characters; allowed: lower-case" in said
+    assert victim.exists()
 
 
 def test_a_refused_run_starts_no_cluster(refused):

@@ -8,6 +8,6 @@ outgrow it to is Kubernetes itself, with the same clients and the same objects.
 from netcadence.embedded.cluster import Cluster
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.images import Image
-from netcadence.embedded.settings import Settings
+from netcadence.embedded.settings import Settings, require_name
 
-__all__ = ["Cluster", "EmbeddedClusterError", "Image", "Settings"]
+__all__ = ["Cluster", "EmbeddedClusterError", "Image", "Settings", "require_name"]

@@ -19,6 +19,24 @@ MAX_DELAY_S: Final = 3600
 _MAX_NODES: Final = 64  # each costs a namespace and a bridge; real clusters are for more
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a cluster can have that name, which is also that of its directory."""
+    return _NAME.fullmatch(text) is not None
+
+
+def require_name(text: str) -> None:
+    """Refuse a name that no cluster can have: as that of a directory it could lead anywhere.
+
+    Raises:
+        EmbeddedClusterError: It is none.
+    """
+    if not is_name(text):
+        raise EmbeddedClusterError(
+            f"name: {text!r} is not a DNS label of at most 32 characters; "
+            "allowed: lower-case letters, digits and inner hyphens"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """An embedded cluster.
@@ -55,8 +73,7 @@ class Settings:
     policy_delay_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise EmbeddedClusterError(f"name: {self.name!r} is not a DNS label of at most 32 characters")
+        require_name(self.name)
         for setting, value, most in (
             ("nodes", self.nodes, _MAX_NODES),
             ("max_pods", self.max_pods, 1000),

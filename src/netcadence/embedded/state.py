@@ -15,7 +15,7 @@ from typing import Final
 
 from netcadence.embedded.errors import EmbeddedClusterError
 from netcadence.embedded.processes import ProcessIdentity
-from netcadence.embedded.settings import NetworkKind
+from netcadence.embedded.settings import NetworkKind, is_name, require_name
 
 #: Overrides where clusters keep their directories; those in other places are then not seen.
 ROOT_VARIABLE: Final = "NETCADENCE_EMBEDDED_ROOT"
@@ -78,11 +78,19 @@ class ClusterState:
 
     @classmethod
     def of(cls, name: str) -> ClusterState:
+        """Return the directory of the cluster of that name, whether it is there or not.
+
+        It is removed with all that is in it when the cluster goes, so that no name may lead elsewhere.
+
+        Raises:
+            EmbeddedClusterError: No cluster can have that name.
+        """
+        require_name(name)
         return cls(root() / name)
 
     @classmethod
     def all(cls) -> list[ClusterState]:
-        return [cls(path) for path in sorted(root().iterdir()) if path.is_dir()]
+        return [cls(path) for path in sorted(root().iterdir()) if is_name(path.name) and path.is_dir()]
 
     @property
     def name(self) -> str:

@@ -255,6 +255,22 @@ def test_a_directory_that_others_can_read_is_refused(monkeypatch, tmp_path):
         Cluster.up(Settings(name="open"))
 
 
+@pytest.mark.parametrize("lead", ["", ".", "..", "../outside", "{outside}", "a/../../outside", "Default"])
+def test_a_name_that_leads_elsewhere_removes_nothing(monkeypatch, tmp_path, lead):
+    root, outside = tmp_path / "clusters", tmp_path / "outside"
+    root.mkdir(mode=0o700)
+    outside.mkdir()
+    for folder in (root, outside):
+        (folder / "kept").touch()
+    monkeypatch.setenv("NETCADENCE_EMBEDDED_ROOT", str(root))
+    name = lead.format(outside=outside)
+    for ask in (Cluster.down_leftovers, Cluster.find):
+        with pytest.raises(EmbeddedClusterError, match="is not a DNS label of at most 32 characters"):
+            ask(name)
+    assert (root / "kept").exists()
+    assert (outside / "kept").exists()
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
