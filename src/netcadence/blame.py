@@ -27,7 +27,7 @@ from __future__ import annotations
 import enum
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -219,10 +219,10 @@ def _map(figures: Mapping[Cell, float], fit: _Fit, unit: str) -> BlameMap:
     crossing = fit.effects.get("crossing")
     if crossing:
         middles["crossing"] = crossing["no"]
+    scatter = fit.scatter
+    counts = [Counter(cell[place] for cell in figures) for place in (0, 1)]
     found = [
-        _effect(
-            node, part, effect - middles[factor], fit.scatter, sum(cell[place] == node for cell in figures)
-        )
+        _effect(node, part, effect - middles[factor], scatter, counts[place][node])
         for place, (factor, part) in enumerate((("client", Part.CLIENT), ("server", Part.SERVER)))
         for node, effect in fit.effects[factor].items()
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from netcadence.blame import LEAST_FIGURES, BlameMap, Cell
@@ -25,19 +26,28 @@ def sentences(mesh: BlameMap) -> Iterator[str]:
         yield f"across zones: {_percent(mesh.crossing)} of what pairs within a zone have"
 
 
+def short_names(nodes: Sequence[str]) -> tuple[str, ...]:
+    """Return what tells nodes apart: their names without the domain that all of them share."""
+    # A domain begins with a letter: what addresses have in common is none.
+    domains = (nodes[0][dot.start() :] for dot in re.finditer(r"\.(?=[a-z])", nodes[0]))
+    shared = next((each for each in domains if all(name.endswith(each) for name in nodes)), "")
+    return tuple(name.removesuffix(shared) or name for name in nodes)
+
+
 def matrix(mesh: BlameMap) -> str:
     """Return the figures of all pairs of nodes in lines, each in per cent of the common level."""
     nodes, total = mesh.nodes, len(mesh.nodes) * (len(mesh.nodes) - 1)
     level = figure(mesh.level, mesh.unit)
     title = f"{len(mesh.figures):,} of {total:,} pairs of nodes ({_percent(len(mesh.figures) / total)})"
-    width = max(map(len, nodes)) + len(f"{len(nodes) - 1} ")
+    names = short_names(nodes)
+    width = max(map(len, names)) + len(f"{len(nodes) - 1} ")
     if width + _CELL_WIDTH * len(nodes) > _WIDEST:
         return f"{title}; the median is {level}"
     header = " " * width + "".join(f"{number:>{_CELL_WIDTH}}" for number in range(len(nodes)))
     lines = [
-        f"{f'{number} {client}':<{width}}"
+        f"{f'{number} {name}':<{width}}"
         + "".join(f"{_share(mesh, (client, server)):>{_CELL_WIDTH}}" for server in nodes)
-        for number, client in enumerate(nodes)
+        for number, (name, client) in enumerate(zip(names, nodes, strict=True))
     ]
     about = f"{title}, in % of the median, {level}; rows send, columns receive"
     return "\n".join((about, header, *lines))

@@ -11,6 +11,7 @@ from netcadence.pair import Pair, WorkerPod
 from netcadence.record import Judgement, PairOutcome, Verdict
 from netcadence.report import as_json, as_markdown
 from netcadence.report.content import notes
+from netcadence.report.mesh import short_names
 from netcadence_worker.contract import Reason, ReportedError, Result
 
 PASS = Judgement(Verdict.PASS, ())
@@ -65,8 +66,15 @@ def test_each_pair_of_nodes_has_its_share_of_the_median_and_one_without_a_figure
     ]
 
 
+def test_the_domain_that_all_nodes_share_takes_no_room_in_a_matrix():
+    assert short_names(("ip-10-0-1-1.eu.example", "ip-10-0-2-1.eu.example")) == ("ip-10-0-1-1", "ip-10-0-2-1")
+    assert short_names(("10.0.0.1", "10.1.0.1")) == ("10.0.0.1", "10.1.0.1")
+    assert short_names(("a.example", "b.test")) == ("a.example", "b.test")
+
+
 @pytest.mark.parametrize(
-    ("count", "named"), [(20, "node-{}"), (5, "ip-10-0-{}-1.a-region.compute.of.a.cloud.example")]
+    ("count", "named"),
+    [(20, "node-{}"), (5, "{}-a-machine-with-a-name-longer-than-most-people-will-ever-type")],
 )
 def test_a_mesh_that_is_too_wide_for_a_terminal_has_no_matrix(mesh, count, named):
     (text,) = said(mesh(count, named=named), "mesh")

@@ -26,6 +26,8 @@ _TOP, _RIGHT, _BELOW, _LINE = 34, 16, 46, 24
 _CHARACTER: Final = 7
 #: Side of a node's cell with a figure in it, and of the whole where none are written.
 _CELL, _WHOLE = 36, 560
+#: Room that a label of a row, and of a column, needs.
+_ROW_LABEL, _COLUMN_LABEL = 15, 26
 _KEY: Final = (20, 10)
 _LONGEST_NAME: Final = 30
 #: Where keys of the legend begin.
@@ -95,32 +97,35 @@ def of_chart(chart: Chart) -> Picture:
 
 
 def of_heatmap(heatmap: Heatmap) -> Picture:
-    """Draw a mesh: who sends stands left, who receives above, each by its number."""
+    """Draw a mesh: who sends stands left, who receives above by its number."""
     count = len(heatmap.nodes)
-    is_written = bool(heatmap.cells)
-    side = _CELL if is_written else max(_WHOLE // count, 1)
-    names = [f"{_short(name)} {number}" for number, name in enumerate(heatmap.nodes)] if is_written else []
-    left = max(map(len, names), default=0) * _CHARACTER + 2 * _MARGIN
+    side = _CELL if heatmap.cells else max(_WHOLE // count, 1)
+    whole = side * count
+    names = {node.number: f"{_short(node.short)} {node.number}" for node in heatmap.nodes}
+    rows = heatmap.rows(_ROW_LABEL * 100 / whole)
+    left = max(len(names[each.node.number]) for each in rows) * _CHARACTER + 2 * _MARGIN
     words = [Word(12, 20, "in per cent of the median; rows send, columns receive")]
     top = _TOP + 20
 
     def middle(number: int) -> float:
         return side * (number + 0.5)
 
-    for number, name in enumerate(names):
-        kind = "slow" if heatmap.nodes[number] in heatmap.slow else ""
-        words.append(Word(left - 8, top + middle(number) + 4, name, kind, "end"))
-        words.append(Word(left + middle(number), top - 8, str(number), kind, "middle"))
+    for each in rows:
+        y = _at(top + whole * each.place / 100 + 4)
+        words.append(Word(left - 8, y, names[each.node.number], "slow" if each.is_slow else "", "end"))
+    for each in heatmap.columns(_COLUMN_LABEL * 100 / whole):
+        x = _at(left + whole * each.place / 100)
+        words.append(Word(x, top - 8, str(each.node.number), "slow" if each.is_slow else "", "middle"))
     for row, cells in enumerate(heatmap.cells):
         words += [
             Word(left + middle(column), top + middle(row) + 4, cell.text, "figure", "middle")
             for column, cell in enumerate(cells)
             if cell.text
         ]
-    drawing = Drawing(left, top, side * count, side * count, count, count, heatmap.drawn)
-    width = max(_WIDTH, left + side * count + _RIGHT)
+    drawing = Drawing(left, top, whole, whole, count, count, heatmap.drawn)
+    width = max(_WIDTH, left + whole + _RIGHT)
     said = " ".join((heatmap.said, *(f"{each}." for each in heatmap.sentences)))
-    return _picture(width, top + side * count + 12, [drawing], words, heatmap.legend, said=said)
+    return _picture(width, top + whole + 12, [drawing], words, heatmap.legend, said=said)
 
 
 def _picture(

@@ -47,9 +47,11 @@ def run_page(
         summary=_summary(judgement),
         pairs=content.pairs(record),
         rows=content.rows(record, judgement),
-        # The heatmap shows what the matrix of a terminal says.
         notes=[
-            _Note(each.about, each.text) for each in content.notes(record, judgement) if each.about != "mesh"
+            _Note(each.about, each.text)
+            for each in content.notes(record, judgement)
+            # The heatmap below shows what a terminal's matrix says, and begins with whom it blames.
+            if each.about not in ("mesh", "blame")
         ],
         mesh=heatmap.of_mesh(record),
         charts=tuple(charts_of(record, judgement, history)) if is_measured else (),
