@@ -137,14 +137,15 @@ class deployed:  # noqa: N801 - reads as a phrase
         from netcadence.kube import dispatch, installation, workers
         from netcadence.kube.access import Access
         from netcadence.kube.run import Run, new_run_id
+        from netcadence.kube.worker_deployment import WorkerTemplate, deploy
 
         chosen = scenario.find("tcp-1:1").model_copy(update={"duration_s": TRAFFIC_S})
         access = Access.connect(kubeconfig=self._cluster.kubeconfig)
         self._run = Run(access, "netcadence", new_run_id("bench"), chosen)
         installation.install(access, "netcadence", environment.MANIFESTS)
-        template = workers.WorkerTemplate(tools=("iperf",))
+        template = WorkerTemplate(tools=("iperf",))
         owner = dispatch.create_run(self._run)
-        workers.deploy(self._run, replicas=self._replicas, template=template, owner=owner)
+        deploy(self._run, replicas=self._replicas, template=template, owner=owner)
         return self._run, workers.wait_ready(self._run, replicas=self._replicas, timeout_s=60), owner
 
     def __exit__(self, *_: object) -> None:

@@ -8,7 +8,8 @@ from netcadence import overlay
 from netcadence.kube.access import Object
 from netcadence.kube.hosts import deploy_hosts, hosts_among, nodes_of
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkerTemplate, wait_ready
+from netcadence.kube.worker_deployment import WorkerTemplate
+from netcadence.kube.workers import wait_ready
 from netcadence.layout import Layout
 from netcadence.pair import Pair, WorkerPod
 from netcadence.words import counted

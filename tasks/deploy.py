@@ -8,7 +8,7 @@ from netcadence.kube.access import Object
 from netcadence.kube.conduct import conduct_of
 from netcadence.kube.installation import ensure_namespace
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkerTemplate
+from netcadence.kube.worker_deployment import WorkerTemplate
 from netcadence.layout import Layout
 from netcadence.traffic_path import TrafficPath
 from netcadence.words import counted

@@ -25,7 +25,8 @@ from netcadence.kube.collection import collect, conclude
 from netcadence.kube.installation import install
 from netcadence.kube.observation import Observation
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
+from netcadence.kube.worker_deployment import WorkerTemplate, deploy
+from netcadence.kube.workers import wait_ready
 from netcadence.pairing import plan
 from netcadence.scenario import Scenario
 from netcadence_worker.contract import HEALTH_PORT

@@ -7,7 +7,7 @@ import re
 
 from flows.embedded_commands import WORKER_IMAGE
 from flows.environment import CHECKOUT
-from netcadence.kube.workers import WorkerTemplate, _pod_spec
+from netcadence.kube.worker_deployment import WorkerTemplate, _pod_spec
 from netcadence.nodes import Pool
 from netcadence_worker.contract import HEALTH_PORT
 

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from netcadence.kube import dispatch, workers
+from netcadence.kube import dispatch, worker_deployment
 from netcadence.kube.access import Object
 from netcadence.kube.dispatch import Arming
 from netcadence.kube.installation import install
 from netcadence.kube.observation import Observation
 from netcadence.kube.resource import DEPLOYMENT
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkerTemplate, container_resources, pod_wishes
+from netcadence.kube.worker_deployment import WorkerTemplate, container_resources, pod_wishes
 from netcadence.layout import Layout
 from netcadence.pair import Pair
 from netcadence.worker_pod import DEFAULT_IMAGE
@@ -68,7 +68,7 @@ class _Netcadence:
     def deploy(self, run: Run, template: WorkerTemplate, layout: Layout) -> Object:
         owner = dispatch.create_run(run)
         for number, group in enumerate(layout.groups if run.has_own_workers else ()):
-            workers.deploy(
+            worker_deployment.deploy(
                 run,
                 replicas=group.workers,
                 template=template,

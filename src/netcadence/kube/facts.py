@@ -10,7 +10,7 @@ from typing import Final
 from netcadence import quantity
 from netcadence.kube.access import Access, Object
 from netcadence.kube.resource import NODE
-from netcadence.kube.workers import ZONE_LABEL
+from netcadence.kube.worker_deployment import ZONE_LABEL
 from netcadence.nodes import Site, Taint
 from netcadence.record import NodeFacts
 

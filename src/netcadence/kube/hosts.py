@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from netcadence.kube.access import Object
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkerTemplate, deploy
+from netcadence.kube.worker_deployment import WorkerTemplate, deploy
 from netcadence.layout import Layout
 from netcadence.nodes import Pool
 from netcadence.pair import Pair, WorkerPod

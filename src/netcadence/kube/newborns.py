@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Final
 
 from netcadence.change import Change
-from netcadence.kube import workers
+from netcadence.kube import worker_deployment
 from netcadence.kube.access import Object
 from netcadence.kube.policies import Policy
 from netcadence.kube.resource import NETWORK_POLICY
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkerTemplate, wait_ready
+from netcadence.kube.worker_deployment import WorkerTemplate
+from netcadence.kube.workers import wait_ready
 from netcadence.layout import Layout
 from netcadence.nodes import Pool
 from netcadence.pair import Pair, WorkerPod
@@ -48,7 +49,7 @@ def make_newborns(
     for pair in pairs:
         template = WorkerTemplate(run.scenario.worker, knock_at=pair.server.address(run.scenario.ip_family))
         where = Pool(names=(pair.client.node,))
-        workers.deploy(
+        worker_deployment.deploy(
             run, replicas=1, template=template, owner=owner, where=where, group=int(coming[pair.index])
         )
     there = wait_ready(

@@ -30,7 +30,7 @@ from netcadence.kube.resource import (
     Resource,
 )
 from netcadence.kube.wire import Wire
-from netcadence.kube.workers import WORKER
+from netcadence.kube.worker_deployment import WORKER
 from netcadence.scenario import Scenario
 from netcadence_worker import clusterloader
 

@@ -9,7 +9,7 @@ from typing import Final
 from netcadence.kube.access import Object
 from netcadence.kube.resource import NETWORK_POLICY
 from netcadence.kube.run import Run
-from netcadence.kube.workers import GROUP_LABEL
+from netcadence.kube.worker_deployment import GROUP_LABEL
 from netcadence.pair import Pair, WorkerPod
 from netcadence_worker.contract import RUN_LABEL
 

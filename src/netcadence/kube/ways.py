@@ -16,7 +16,7 @@ from netcadence.kube.access import Object
 from netcadence.kube.facts import ClusterFacts
 from netcadence.kube.run import Run
 from netcadence.kube.services import Service, ServiceKind
-from netcadence.kube.workers import GROUP_LABEL
+from netcadence.kube.worker_deployment import GROUP_LABEL
 from netcadence.nodes import Site
 from netcadence.pair import Pair, WorkerPod
 from netcadence.traffic_path import AddressMissingError, IPFamily, TrafficPath

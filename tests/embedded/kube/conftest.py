@@ -21,7 +21,8 @@ from netcadence.kube.cleanup import clean_up
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.installation import install
 from netcadence.kube.run import Run
-from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
+from netcadence.kube.worker_deployment import WorkerTemplate, deploy
+from netcadence.kube.workers import wait_ready
 from netcadence.scenario import Scenario
 from netcadence.worker_pod import WorkerResources
 

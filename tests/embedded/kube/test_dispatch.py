@@ -15,7 +15,8 @@ from netcadence.kube.conduct import conduct_of
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.observation import Observation
 from netcadence.kube.resource import POD, REQUEST
-from netcadence.kube.workers import WorkerTemplate, wait_ready
+from netcadence.kube.worker_deployment import WorkerTemplate
+from netcadence.kube.workers import wait_ready
 from netcadence.layout import lay_out
 from netcadence.pairing import plan
 from netcadence_worker.contract import Reason, RequestStatus

@@ -12,7 +12,8 @@ from netcadence.kube.collection import collect, conclude
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.observation import Observation
 from netcadence.kube.resource import NODE
-from netcadence.kube.workers import WorkerTemplate, deploy, wait_ready
+from netcadence.kube.worker_deployment import WorkerTemplate, deploy
+from netcadence.kube.workers import wait_ready
 from netcadence.lake.tool_output import unpack
 from netcadence.layout import lay_out
 from netcadence.pairing import PairingError

@@ -10,7 +10,8 @@ from netcadence.kube.conduct import conduct_of
 from netcadence.kube.facts import cluster_facts
 from netcadence.kube.resource import NAMESPACE as NAMESPACE_KIND
 from netcadence.kube.resource import POD, Resource
-from netcadence.kube.workers import WorkersFailedError, WorkersLateError, WorkerTemplate, wait_ready
+from netcadence.kube.worker_deployment import WorkerTemplate
+from netcadence.kube.workers import WorkersFailedError, WorkersLateError, wait_ready
 from netcadence.layout import lay_out
 
 NAMESPACE = "benchmarks"

@@ -10,7 +10,8 @@ from netcadence.kube.conduct import conduct_of
 from netcadence.kube.observation import Observation
 from netcadence.kube.resource import DEPLOYMENT, NAMESPACE
 from netcadence.kube.wire import CLUSTERLOADER
-from netcadence.kube.workers import WorkersFailedError, WorkerTemplate, wait_ready
+from netcadence.kube.worker_deployment import WorkerTemplate
+from netcadence.kube.workers import WorkersFailedError, wait_ready
 from netcadence.layout import Group, Layout
 from netcadence.nodes import Pool
 from netcadence.pairing import plan
