@@ -22,6 +22,8 @@ _COLUMNS = (
     "error_count",
     "skew_p99_ms",
 )
+#: Characters that no table has.
+_BOUNDLESS = 10_000
 
 
 def runs(lake: str, *, scenario: str | None, cluster: str | None, last: int) -> list[dict[str, Any]]:
@@ -36,18 +38,38 @@ def show(rows: list[dict[str, Any]], console: Console) -> None:
     if not rows:
         console.print("The lake holds no such run. Make one with: netcadence run tcp-1:1 --embedded")
         return
-    table = Table("started (UTC)", box=None, pad_edge=False)
-    # Where the terminal is narrow, the time is broken at its space, and nothing else.
-    for heading in ("cluster", "scenario", "verdict", "pairs", "run"):
+    table = _table(rows, has_times=True)
+    if console.is_terminal and _width(table, console) > console.width:
+        # An id begins with the time.
+        table = _table(rows, has_times=False)
+    # What is wider yet is for the terminal to break: nothing is cut off, and ids can be copied.
+    console.width = max(_width(table, console), console.width)
+    console.print(table)
+
+
+def _width(table: Table, console: Console) -> int:
+    return console.measure(table, options=console.options.update(width=_BOUNDLESS)).maximum
+
+
+def _table(rows: list[dict[str, Any]], *, has_times: bool) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in (
+        *(["started (UTC)"] if has_times else []),
+        "cluster",
+        "scenario",
+        "verdict",
+        "pairs",
+        "run",
+    ):
         table.add_column(heading, no_wrap=True)
     for row in rows:
         planned, verdict = row["planned_pairs"], Verdict(row["verdict"])
         table.add_row(
-            f"{row['started_at']:%Y-%m-%d %H:%M:%S}",
+            *([f"{row['started_at']:%Y-%m-%d %H:%M:%S}"] if has_times else []),
             Text(row["cluster"]),
-            row["scenario"],
+            Text(row["scenario"]),
             Text(verdict, style=VERDICT_STYLES[verdict]),
             f"{planned - row['error_count']}/{planned}",
-            row["run_id"],
+            Text(row["run_id"]),
         )
-    console.print(table)
+    return table

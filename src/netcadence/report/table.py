@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich import box
@@ -21,6 +22,12 @@ VERDICT_STYLES: Final = {
     Verdict.NOT_APPLICABLE: "bold cyan",
 }
 
+#: The least widths of the columns, which put the tables of several runs in line with each other, and how wide
+#: they are together at most. Where numbers are longer than most there are none: a narrow terminal then breaks
+#: those, and never a verdict.
+_LEAST: Final = (10, 5, 16, 16, 16, 7)
+_WIDTH: Final = 80
+
 
 def verdict_table(record: RunRecord, judgement: Judgement) -> RenderableType:
     """Return a run's verdict as a rich renderable: the table, and below it what the numbers do not say."""
@@ -28,22 +35,37 @@ def verdict_table(record: RunRecord, judgement: Judgement) -> RenderableType:
 
 
 def _table(record: RunRecord, judgement: Judgement) -> Table:
-    # The box itself leaves a space between columns, and the least widths put the tables of several runs in
-    # line with each other: together 79 columns, unless a name or a number is longer than most.
+    rows = [*_rows(record, judgement)]
+    # The box itself leaves a space between columns.
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("Scenario", overflow="fold", min_width=10)
-    table.add_column("Pairs", justify="right", no_wrap=True, min_width=5)
-    table.add_column("Metric", min_width=16)
-    table.add_column("Value", justify="right", min_width=16, no_wrap=True)
-    table.add_column("Threshold", justify="right", min_width=16, no_wrap=True)
-    table.add_column("Verdict", no_wrap=True, min_width=7)
+    fits = _width(rows) <= _WIDTH
+    least = _LEAST if fits else (None,) * len(_LEAST)
+    table.add_column("Scenario", overflow="fold", min_width=least[0])
+    table.add_column("Pairs", justify="right", no_wrap=True, min_width=least[1])
+    table.add_column("Metric", min_width=least[2])
+    table.add_column("Value", justify="right", no_wrap=fits, min_width=least[3])
+    table.add_column("Threshold", justify="right", no_wrap=fits, min_width=least[4])
+    table.add_column("Verdict", no_wrap=True, min_width=least[5])
+    for *cells, verdict in rows:
+        table.add_row(*map(Text, cells), Text(verdict, style=VERDICT_STYLES[Verdict(verdict)]))
+    return table
+
+
+def _rows(record: RunRecord, judgement: Judgement) -> Iterator[tuple[str, ...]]:
     first = (record.facts.scenario, content.pairs(record))
     for row in content.rows(record, judgement):
-        value = f"{row.value}\n{row.interval}".rstrip()
-        cells = (*first, row.metric, value, row.threshold)
-        table.add_row(*map(Text, cells), Text(row.verdict, style=VERDICT_STYLES[row.verdict]))
+        yield *first, row.metric, f"{row.value}\n{row.interval}".rstrip(), row.threshold, row.verdict
         first = ("", "")
-    return table
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many characters a table takes in which nothing is broken but the scenario's name."""
+    columns = zip(_LEAST[1:], list(zip(*rows, strict=True))[1:], strict=True)
+    return _LEAST[0] + sum(1 + max(least, *map(_longest_line, cells)) for least, cells in columns)
+
+
+def _longest_line(cell: str) -> int:
+    return max(map(len, cell.split("\n")))
 
 
 def _notes(record: RunRecord, judgement: Judgement) -> Table:

@@ -41,6 +41,15 @@ def test_the_last_row_is_the_runs_own_verdict(troubled, invalid):
     assert line_with(shown(troubled, invalid), "Run ") == "Run INVALID"
 
 
+def test_a_verdict_is_whole_however_long_names_and_numbers_are(measured, passing):
+    (*data, asked) = passing.findings
+    asked = replace(asked, value=123_456_789.0, threshold=1e8, verdict=Verdict.INCONCLUSIVE)
+    text = shown(measured, Judgement(Verdict.INCONCLUSIVE, (*data, asked)))
+    assert line_with(text, "Run ") == "Run INCONCLUSIVE"
+    assert "123,456,789" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_a_missing_value_is_never_a_number(troubled, invalid):
     assert "mean - ≤ 10 ms INCONCLUSIVE" in line_with(shown(troubled, invalid), "Latency")
 
