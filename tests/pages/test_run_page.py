@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from netcadence.record import Verdict
+from netcadence.record import Judgement, Verdict
 from netcadence.report.page import run_page
-from netcadence.report.page.pairs import sorted_pairs
-from netcadence_worker.contract import Reason, ReportedError
+from netcadence.report.page.pairs import by_second, sorted_pairs
+from netcadence_worker.contract import Interval, Reason, ReportedError
 from tests.pages.conftest import HOSTILE, outcome
 
 #: What our templates have, and no other element gets in.
@@ -79,6 +80,21 @@ def test_pairs_are_sorted_and_those_beyond_the_threshold_told(make_record, make_
         "1 of 4 pairs has no figure. One of them is beyond the threshold, ≥ 1,000 KBytes/s, "
         "which is one for Perc50."
     )
+
+
+def test_what_nobody_asked_for_is_shown_of_each_pair_all_the_same(many):
+    page = run_page(many, Judgement(Verdict.INVALID, ()))
+    assert "Throughput of each pair" in page
+    assert "Throughput, KBytes/s" in page.partition("All pairs")[2]
+
+
+def test_a_second_that_only_stragglers_tell_of_has_no_median(make_record):
+    late = Interval(start=10, end=11, values={"throughput": 9e6})
+    outcomes = [outcome(number, 70_000.0) for number in range(5)]
+    outcomes[0] = replace(outcomes[0], intervals=(*outcomes[0].intervals, late))
+    (chart,) = by_second(make_record(*outcomes))
+    assert "second 11" not in chart.said
+    assert chart.table.rows[-1][:2] == ("11", "1")
 
 
 def test_a_threshold_far_off_is_said_and_does_not_flatten_the_figures(many, make_judgement):

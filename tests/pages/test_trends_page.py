@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from netcadence.blame import Part
 from netcadence.lake.series_key import SeriesKey
 from netcadence.report.page.trends import trends_page
 from netcadence.trends.circumstance import Circumstances
@@ -22,14 +23,14 @@ NIGHTS = 60
 CHANGED = 40
 
 
-def trend(factor, scenario="tcp-1:1", cni="calico 2"):
+def trend(factor, scenario="tcp-1:1", cni="calico 2", **whose):
     """A series that goes to so many times its level in its last third, on the night of a new CNI."""
     chance = np.random.default_rng(1)
     figures = chance.normal(90_000, 900, NIGHTS)
     figures[CHANGED:] *= factor
     starts = [BEGIN + timedelta(days=night) for night in range(NIGHTS)]
     series = Series(
-        SeriesKey("lab", scenario, "throughput", "Perc50"),
+        SeriesKey("lab", scenario, "throughput", "Perc50", **whose),
         instants_of(starts),
         figures,
         tuple(f"run-{night}" for night in range(NIGHTS)),
@@ -76,6 +77,15 @@ def test_its_plots_show_levels_change_points_and_the_threshold(page):
     assert "−20 %" in plot  # noqa: RUF001 - a minus, as people print it
     assert re.search(r">2026-02-\d\d( to 2026-02-\d\d)?<", plot)
     assert re.search(r"−\d\d % to −\d\d %", plot)  # noqa: RUF001 - likewise
+
+
+def test_nodes_that_follow_all_pairs_have_a_row_each_but_neither_words_nor_plots_of_their_own():
+    nodes = [trend(0.8, node=f"node-{number}", part=Part.SERVER) for number in range(3)]
+    table, _, plots = page_of(trend(0.8), *nodes).partition('id="plots"')
+    assert table.count('<th scope="row">tcp-1:1 Throughput Perc50, node-') == 3
+    assert table.count("since 10 February 2026") == 1
+    assert plots.count('<figure class="chart"') == 1
+    assert "3 more stand in the table above only: nodes' series that follow that of all pairs" in plots
 
 
 def test_a_window_without_runs_says_why():

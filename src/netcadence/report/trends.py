@@ -96,7 +96,10 @@ def trends_table(survey: Survey, *, show_all: bool = False) -> RenderableType:
         return Text(f"Nothing to see: {survey.why_empty}.")
     shown = _shown(survey, show_all=show_all)
     parts: list[RenderableType] = [_table(shown), ""] if shown else []
-    parts += [_notes(each) for each in (shown if show_all else _told(shown)) if trend_sentences(each)]
+    parts += [
+        _notes(each) for each in (shown if show_all else untold_by_others(shown)) if trend_sentences(each)
+    ]
+    parts += [""] if shown else []
     parts.append(Text(_summary(survey, len(shown))))
     if survey.regressed:
         ids = " ".join(each.key.id for each in survey.regressed[:3])
@@ -131,7 +134,7 @@ def trends_as_markdown(survey: Survey, *, page: str = "") -> str:
         parts += [
             f"**{escaped(series_name(each.key))}** (`{each.key.id}`)\n\n"
             + "\n".join(f"- {escaped(said)}" for said in trend_sentences(each))
-            for each in _told(shown)
+            for each in untold_by_others(shown)
         ]
     parts += [f"Not read: `{each}`" for each in survey.left_out]
     parts += [f"Report: {address_as_markdown(page)}"] if page else []
@@ -213,7 +216,7 @@ def _shown(survey: Survey, *, show_all: bool) -> list[Trend]:
     )
 
 
-def _told(shown: Sequence[Trend]) -> list[Trend]:
+def untold_by_others(shown: Sequence[Trend]) -> list[Trend]:
     """Leave out the nodes whose change that of all pairs tells already."""
     told = {_whole(each.key) for each in shown if not each.key.node and each.changes}
     return [each for each in shown if not each.key.node or _whole(each.key) not in told]

@@ -7,7 +7,7 @@ not scale.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,6 +79,15 @@ class Table:
         """Return a table of the first rows."""
         shown = tuple(tuple(row) for row in rows[:most])
         return cls(tuple(headings), shown, caption, len(rows) - len(shown), frozenset(numbers))
+
+    @classmethod
+    def of_columns(
+        cls, caption: str, columns: Mapping[str, Sequence[str]], *, numbers: Collection[str] = ()
+    ) -> Table:
+        """Return a table of the columns, by heading, in which anything is known."""
+        told = {heading: cells for heading, cells in columns.items() if any(cells)}
+        places = [place for place, heading in enumerate(told) if heading in numbers]
+        return cls.of(caption, tuple(told), list(zip(*told.values(), strict=True)), numbers=places)
 
     @property
     def rest(self) -> str:

@@ -26,6 +26,20 @@ _MOST_LINES: Final = 60
 _MOST_POINTS: Final = 600
 #: A threshold that is so many times off is said, but not drawn, for the figures would be flat.
 _FAR: Final = 3.0
+#: Shown of each pair where nothing is judged, the most telling first, and how many of them.
+_UNASKED: Final = (
+    "throughput",
+    "throughput_reverse",
+    "packet_loss",
+    "jitter",
+    "round_trip_avg",
+    "response_time",
+    "request_latency_p50",
+    "request_latency_p99",
+    "request_rate",
+    "effect_after",
+)
+_MOST_UNASKED: Final = 3
 #: Drawn by the second, the most telling first, where the tool tells them.
 _BY_SECOND: Final = ("throughput", "request_rate", "packet_loss", "jitter", "tcp_retransmits")
 _MOST_BY_SECOND: Final = 2
@@ -46,29 +60,40 @@ def judged_by(judgement: Judgement) -> dict[str, Finding]:
     return found
 
 
+def shown(record: RunRecord, judgement: Judgement) -> dict[str, Finding | None]:
+    """Return the metrics that are shown of each pair: what is judged, or where nothing is what tells most."""
+    known = [name for name in _UNASKED if any(each.value(name) is not None for each in record.judged)]
+    return {**judged_by(judgement)} or dict.fromkeys(known[:_MOST_UNASKED])
+
+
 def sorted_pairs(record: RunRecord, judgement: Judgement) -> Iterator[Chart]:
-    """Yield, for each metric that is judged, what each pair came to, from the worst to the best."""
-    for name, finding in judged_by(judgement).items():
+    """Yield, for each metric that is shown, what each pair came to, from the least to the most."""
+    for name, finding in shown(record, judgement).items():
         told = [(value, each) for each in record.judged if (value := each.value(name)) is not None]
         if len(told) >= _LEAST_FIGURES:
             yield _sorted(METRICS[name], finding, told, len(record.judged))
 
 
 def _sorted(
-    metric: Metric, finding: Finding, told: Sequence[tuple[float, PairOutcome]], planned: int
+    metric: Metric, finding: Finding | None, told: Sequence[tuple[float, PairOutcome]], planned: int
 ) -> Chart:
     ordered = sorted(told, key=lambda entry: (entry[0], entry[1].pair.index))
     values = [value for value, _ in ordered]
-    threshold = finding.threshold
+    threshold = finding.threshold if finding else None
     near = [threshold] if threshold is not None and threshold <= max(values) * _FAR else []
     scale = Scale.around([*values, *near], from_zero=True)
     words = [figure(value, metric.unit) for value in values]
     bad = [_misses(value, finding) for value in values]
-    rules = () if threshold is None else (level(scale, threshold, limit(finding.comparison, threshold)),)
-    rows = [
-        (each.pair.index, each.pair.client.node, each.pair.server.node, value, "beyond" if missed else "")
-        for (_, each), value, missed in zip(ordered, words, bad, strict=True)
-    ]
+    rules = []
+    if finding and threshold is not None:
+        rules.append(level(scale, threshold, limit(finding.comparison, threshold)))
+    columns = {
+        "Pair": [str(each.pair.index) for _, each in ordered],
+        metric.title: words,
+        "Threshold": ["beyond" if missed else "" for missed in bad],
+        "Client's node": [each.pair.client.node for _, each in ordered],
+        "Server's node": [each.pair.server.node for _, each in ordered],
+    }
     return Chart(
         name=f"pairs-{metric.name}",
         title=f"{metric.title} of each pair",
@@ -78,32 +103,29 @@ def _sorted(
         x_ticks=(),
         y_ticks=scale.ticks(),
         shapes=tuple(_bars(ordered, scale, words, bad)),
-        table=Table.of(
-            f"{metric.title} of each pair, in {metric.unit}",
-            ("Pair", "Client's node", "Server's node", metric.title, "Threshold"),
-            [tuple(map(str, row)) for row in rows],
-            numbers=(0, 3),
+        table=Table.of_columns(
+            f"{metric.title} of each pair, in {metric.unit}", columns, numbers=("Pair", metric.title)
         ),
-        rules=rules,
+        rules=tuple(rules),
         legend=(("bar bad", "beyond the threshold"),) if any(bad) else (),
     )
 
 
-def _misses(value: float, finding: Finding) -> bool:
-    if finding.threshold is None:
+def _misses(value: float, finding: Finding | None) -> bool:
+    if finding is None or finding.threshold is None:
         return False
     return not Comparison(finding.comparison).holds(value, finding.threshold)
 
 
 def _of_pairs(
-    metric: Metric, values: Sequence[float], bad: Sequence[bool], planned: int, finding: Finding
+    metric: Metric, values: Sequence[float], bad: Sequence[bool], planned: int, finding: Finding | None
 ) -> str:
     low, middle, high = (figure(each, metric.unit) for each in (values[0], PERC50.of(values), values[-1]))
     said = [f"From {low} to {high} over {counted(len(values), 'pair')}, median {middle}."]
     if planned > len(values):
         missing = planned - len(values)
         said.append(f"{missing} of {planned} pairs {'has' if missing == 1 else 'have'} no figure.")
-    if any(bad):
+    if finding and any(bad):
         which = f"{sum(bad)} of them are" if sum(bad) > 1 else "One of them is"
         wanted = limit(finding.comparison, finding.threshold, metric.unit)
         said.append(f"{which} beyond the threshold, {wanted}, which is one for {finding.statistic}.")
@@ -162,7 +184,10 @@ def _seconds(
     for points in courses.values():
         for at, value in points:
             steps[int(at)].append(value)
-    medians = {second: PERC50.of(values) for second, values in sorted(steps.items())}
+    everywhere = {second: PERC50.of(values) for second, values in sorted(steps.items())}
+    # A median of the few that end later than the others says nothing of all.
+    enough = len(courses) / 2
+    medians = {at: median for at, median in everywhere.items() if len(steps[at]) >= enough} or everywhere
     starts = [each.start_offset_s for each in outcomes if each.start_offset_s is not None]
     everything = [point for points in courses.values() for point in points]
     y = Scale.around((value for _, value in everything), from_zero=metric.lowest >= 0)
@@ -287,21 +312,18 @@ def starts(record: RunRecord) -> Iterator[Chart]:
 
 def table_of_pairs(record: RunRecord, judgement: Judgement) -> Table:
     """Return every pair with its figures, or the reason why it has none; what failed stands first."""
-    metrics = [METRICS[name] for name in judged_by(judgement)]
-    headings = ("Pair", "Client", "Server", *(f"{each.title}, {each.unit}" for each in metrics), "Remarks")
+    metrics = {f"{METRICS[name].title}, {METRICS[name].unit}": name for name in shown(record, judgement)}
     ordered = sorted(record.outcomes, key=lambda each: (each.error is None, each.pair.index))
-    rows = []
-    for outcome in ordered:
-        figures = (figure(outcome.value(each.name)) for each in metrics)
-        rows.append((str(outcome.pair.index), *_sides(outcome), *figures, _remarks(outcome)))
-    numbers = (0, *range(3, 3 + len(metrics)))
-    return Table.of("All pairs, those without a figure first", headings, rows, numbers=numbers)
-
-
-def _sides(outcome: PairOutcome) -> tuple[str, str]:
-    sides = (outcome.pair.client, outcome.pair.server)
-    client, server = (f"{each.name} on {each.node}" if each.node else each.name for each in sides)
-    return client, server
+    columns = {
+        "Pair": [str(each.pair.index) for each in ordered],
+        **{heading: [figure(each.value(name)) for each in ordered] for heading, name in metrics.items()},
+        "Client's node": [each.pair.client.node for each in ordered],
+        "Server's node": [each.pair.server.node for each in ordered],
+        "Remarks": [_remarks(each) for each in ordered],
+        "Client's pod": [each.pair.client.name for each in ordered],
+        "Server's pod": [each.pair.server.name for each in ordered],
+    }
+    return Table.of_columns("All pairs, those without a figure first", columns, numbers=("Pair", *metrics))
 
 
 def _remarks(outcome: PairOutcome) -> str:

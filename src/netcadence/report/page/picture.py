@@ -79,9 +79,10 @@ def of_chart(chart: Chart) -> Picture:
     across = width - left - _RIGHT
     shapes = [("grid", f"M0 {_down(tick.place)}H{LENGTH}") for tick in chart.y_ticks]
     shapes += [(each.kind, each.path) for each in chart.shapes]
-    shapes += [
-        (each.kind, _rule(each)) for each in chart.rules if not each.beyond and "bare" not in each.kind
-    ]
+    for each in chart.rules:
+        if not each.beyond and "bare" not in each.kind:
+            shapes += [] if each.is_upright else [("halo", _rule(each))]
+            shapes.append((each.kind, _rule(each)))
     words = [Word(12, 20, chart.y), Word(left + across / 2, _TOP + _HEIGHT + 38, chart.x, anchor="middle")]
     words += [
         Word(left - 6, _at(_TOP + _HEIGHT * (1 - tick.place / 100) + 4), tick.text, anchor="end")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import yaml
 
 from netcadence.record import Finding, Judgement, RunFacts, RunRecord, Verdict
 from netcadence.report import content
@@ -12,6 +15,7 @@ from netcadence.report.page import heatmap, latency, pairs, past
 from netcadence.report.page.chart import Chart, Table
 from netcadence.report.page.past import PastFinding
 from netcadence.report.page.rendering import render
+from netcadence_worker.metrics import METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def run_page(
         nodes=_nodes(facts),
         circumstances=tuple(_circumstances(facts)),
         phases=_phases(facts),
+        config=yaml.safe_dump(json.loads(facts.config), sort_keys=False, allow_unicode=True),
         docs=judgement.docs,
         lake=lake,
         left_out=tuple(left_out),
@@ -115,7 +120,7 @@ def _unmet(finding: Finding) -> str:
 def _checks(judgement: Judgement) -> Table:
     rows = [
         (
-            content.finding_name(each),
+            ", ".join((content.finding_name(each), *_title(each.metric))),
             figure(each.value, each.unit, beside=each.threshold),
             limit(each.comparison, each.threshold, each.unit),
             each.verdict.value,
@@ -125,6 +130,10 @@ def _checks(judgement: Judgement) -> Table:
     ]
     headings = ("Check", "Found", "Required", "Verdict")
     return Table.of("Checks of the data itself", headings, rows, numbers=(1, 2))
+
+
+def _title(metric: str) -> tuple[str, ...]:
+    return (METRICS[metric].title,) if metric in METRICS else ()
 
 
 def _nodes(facts: RunFacts) -> Table:
@@ -141,10 +150,7 @@ def _nodes(facts: RunFacts) -> Table:
         "CPUs": [figure(each.allocatable_cpu) if each.allocatable_cpu else "" for each in facts.nodes],
         "MTU": [str(each.mtu) if each.mtu else "" for each in facts.nodes],
     }
-    told = {heading: cells for heading, cells in columns.items() if any(cells)}
-    rows = list(zip(*told.values(), strict=True))
-    numbers = [place for place, heading in enumerate(told) if heading in ("CPUs", "MTU")]
-    return Table.of("Nodes of the run, as they were then", tuple(told), rows, numbers=numbers)
+    return Table.of_columns("Nodes of the run, as they were then", columns, numbers=("CPUs", "MTU"))
 
 
 def _circumstances(facts: RunFacts) -> Iterator[tuple[str, str]]:

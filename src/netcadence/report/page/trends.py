@@ -14,7 +14,7 @@ from netcadence.report.page.chart import Chart, Rule, Shape, Table, level, line
 from netcadence.report.page.keeping import keep
 from netcadence.report.page.rendering import render
 from netcadence.report.page.scale import Scale
-from netcadence.report.trends import percent, series_name, trend_sentences
+from netcadence.report.trends import percent, series_name, trend_sentences, untold_by_others
 from netcadence.trends import trend as trends
 from netcadence.trends.survey import Survey
 from netcadence.trends.trend import RUNS_NEEDED, Change, Status, Trend, steps_of
@@ -70,19 +70,29 @@ def trends_page(survey: Survey, *, asked: Asked | None = None) -> str:
     """Return the HTML page of a survey."""
     pressing = _pressing(survey)
     quiet = [each for each in survey.trends if each.status not in _DRAWN]
-    drawn = pressing[:_MOST_CHARTS]
+    told = untold_by_others(pressing)
+    clusters = sorted({each.key.cluster for each in survey.trends})
+    drawn = told[:_MOST_CHARTS]
     return render(
         "trends.html.j2",
         survey=survey,
-        clusters=", ".join(sorted({each.key.cluster for each in survey.trends})),
+        clusters=", ".join(clusters),
         kind="REGRESSED" if survey.regressed else "STEADY" if survey.judged else "TOO_FEW",
         summary=_summary(survey),
         span=_span(survey),
-        pressing=[(each, series_name(each.key), trend_sentences(each)) for each in pressing],
+        pressing=[
+            (
+                each,
+                f"{series_name(each.key)}{f' on {each.key.cluster}' if len(clusters) > 1 else ''}",
+                trend_sentences(each) if each in told else (),
+            )
+            for each in pressing
+        ],
         level_of=_level,
         size_of=_size,
         charts=[_chart(each, asked or {}) for each in drawn],
         not_drawn=len(pressing) - len(drawn),
+        is_alike=len(told) < len(pressing),
         others=_others(quiet),
     )
 
