@@ -90,6 +90,10 @@ class Lake:
         """The address, absolute and without secrets."""
         return self._storage.url
 
+    def require_writable(self) -> None:
+        """Make sure that a local lake takes files. Raises as `Storage.require_writable` does."""
+        self._storage.require_writable()
+
     def require_new(self, run_id: str) -> None:
         """Make sure that a run may be given this id: a run that is listed is never made a second time.
 

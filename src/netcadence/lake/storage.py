@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -27,6 +28,8 @@ _LONGEST_PAUSE_S: Final = 10.0
 Made = TypeVar("Made")
 #: Here a write shows at its end, whole or not at all, and a rename would be a copy.
 _OBJECT_STORES: Final = frozenset({"s3", "gcs", "abfs"})
+#: `s3:/bucket` would be a folder of that name.
+_HALF_AN_ADDRESS: Final = re.compile(r"(s3|gs|gcs|abfs|file):")
 
 
 class Storage:
@@ -37,7 +40,7 @@ class Storage:
         patience_s: How long what may pass is tried again, where the storage is not this machine's disk.
 
     Raises:
-        InvalidInputError: The address is of no kind that pyarrow knows.
+        InvalidInputError: The address is of no kind that pyarrow knows, or names a file.
         LakeError: It is, and the storage cannot be reached.
     """
 
@@ -48,8 +51,21 @@ class Storage:
             self.url = _without_secrets(text)
             self._filesystem, self._root = _remote(text, self.url)
         else:
-            self._root = self.url = str(Path(text).expanduser().absolute())
+            self._root = self.url = str(_folder(text))
             self._filesystem = fs.LocalFileSystem()
+
+    def require_writable(self) -> None:
+        """Make sure that a folder takes files, before minutes are spent on what would be in them.
+
+        An object store only says so once it is written to.
+
+        Raises:
+            InvalidInputError: It does not.
+        """
+        if self._filesystem.type_name == "local" and not os.access(
+            there := _that_is_there(Path(self._root)), os.W_OK | os.X_OK
+        ):
+            raise InvalidInputError(f"lake {self.url}: allowed: where this user may write, not in {there}")
 
     def url_of(self, path: str) -> str:
         return f"{self.url}/{path}"
@@ -170,6 +186,21 @@ def _flush_to_disk(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _folder(text: str) -> Path:
+    """Return a local lake's folder, which need not be there yet."""
+    if _HALF_AN_ADDRESS.match(text):
+        raise InvalidInputError(f"lake {text}: allowed: a folder, or an address such as s3://bucket/prefix")
+    folder = Path(text).expanduser().absolute()
+    there = _that_is_there(folder)
+    if not there.is_dir():
+        raise InvalidInputError(f"lake {folder}: {there} is a file; allowed: a folder, s3://… or gs://…")
+    return folder
+
+
+def _that_is_there(path: Path) -> Path:
+    return next(each for each in (path, *path.parents) if each.exists())
 
 
 def _without_secrets(url: str) -> str:

@@ -71,14 +71,22 @@ def test_a_file_size_limit_is_a_clear_error_and_leaves_nothing_behind(lake, reco
     assert files_below(lake.url) == []
 
 
-def test_a_folder_that_is_a_file_is_refused(tmp_path, record):
-    (tmp_path / "lake").touch()
-    with pytest.raises(LakeRefusedError, match="could not write"):
-        Lake(tmp_path / "lake").write(record)
+@pytest.mark.parametrize("below", ["", "/lake"])
+def test_a_folder_that_is_a_file_or_in_one_is_refused_at_once(tmp_path, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInputError, match=r"/file is a file; allowed: a folder, s3://… or gs://…"):
+        Lake(f"{tmp_path}/file{below}")
+
+
+def test_half_an_address_is_refused_and_not_taken_for_a_folder():
+    with pytest.raises(InvalidInputError, match=r"lake s3:/bucket/lake: allowed: a folder, or an address"):
+        Lake("s3:/bucket/lake")
 
 
 def test_a_read_only_disk_is_refused(small_disk, record):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(InvalidInputError, match=f"where this user may write, not in {small_disk}"):
+        Lake(small_disk / "lake").require_writable()
     with pytest.raises(LakeRefusedError, match="Read-only file system"):
         Lake(small_disk).write(record)
 
