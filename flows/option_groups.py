@@ -57,6 +57,17 @@ class ClusterOptions:
     def __post_init__(self) -> None:
         require_one_cluster(embedded=self.embedded, context=self.context, kubeconfig=self.kubeconfig)
 
+    def require_known(self) -> None:
+        """Refuse a cluster that no kubeconfig names, before a Prefect server is started for it.
+
+        Raises:
+            ClusterUnknownError: There is no such file or context, or it cannot be read.
+        """
+        if not self.embedded:
+            from netcadence.kube.access import Access  # noqa: PLC0415 - imports the Kubernetes client
+
+            Access.connect(kubeconfig=self.kubeconfig, context=self.context).close()
+
     def target(self, *, wire: str = "netcadence") -> Target:
         """Return what a session or an acceptance measures."""
         from flows.session import Target  # noqa: PLC0415 - imports Prefect, which takes seconds

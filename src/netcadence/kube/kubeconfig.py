@@ -43,7 +43,8 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
     from kubernetes.config import kube_config  # noqa: PLC0415 - see Access.connect
     from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415 - likewise
 
-    where = str(kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION)
+    # An empty KUBECONFIG names none.
+    where = str(kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION or "~/.kube/config")
     try:
         merged = kube_config.KubeConfigMerger(where).config
         if merged is not None:
@@ -57,7 +58,7 @@ def configure(configuration: Configuration, *, kubeconfig: Path | None, context:
             name = str(chosen["name"])
             credentials = f"kubeconfig {where}, context {name}"
             return Source(str(chosen["context"].get("cluster", name)), name, credentials)
-        if kubeconfig or context:
+        if kubeconfig or context or not os.environ.get("KUBERNETES_SERVICE_HOST"):
             raise _refusal(f"there is no kubeconfig {where}")
         _read_service_account(configuration)
     except OSError as error:

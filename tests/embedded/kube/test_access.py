@@ -36,10 +36,13 @@ def test_a_kubeconfig_that_is_not_there_is_named_in_one_sentence(tmp_path):
     assert "\n" not in str(refusal.value)
 
 
-def test_without_any_kubeconfig_one_is_told_how_to_name_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("variable", "meant"), [("", "~/.kube/config"), ("/nowhere", "/nowhere")])
+def test_without_any_kubeconfig_one_is_told_how_to_name_it(tmp_path, monkeypatch, variable, meant):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
-    with pytest.raises(ClusterUnknownError, match="--kubeconfig or KUBECONFIG"):
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", variable)
+    with pytest.raises(
+        ClusterUnknownError, match=f"there is no kubeconfig {meant}. .*--kubeconfig or KUBECONFIG"
+    ):
         Access.connect()
 
 
