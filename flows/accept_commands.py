@@ -69,6 +69,7 @@ def accept(
         raise typer.Exit(code)
     _require_file(junit)
     _require_lake(lake or str(home.lake), acceptance_id)
+    where.require_known()
     # Prefect wants its home when it is imported, and makes no parents.
     home.prefect.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=as_json)
@@ -97,5 +98,6 @@ def _require_lake(address: str, acceptance_id: str | None) -> None:
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
 
     keeper = Lake(address)
+    keeper.require_writable()
     if acceptance_id:
         keeper.require_new_acceptance(acceptance_id)

@@ -83,6 +83,7 @@ application = typer.Typer(
     # Plain help: without boxes it has room for sentences in 80 columns, and can be copied.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 application.add_typer(embedded_commands.application, name="embedded")
 application.add_typer(trend_commands.application, name="trends")
@@ -123,13 +124,17 @@ def results(
     perfdata_commands.require_folder(perfdata)
 
     from flows import history  # noqa: PLC0415 - imports pandas
+    from netcadence.lake import Lake  # noqa: PLC0415 - likewise
 
     address = environment.lake(lake)
     runs = history.runs(address, scenario=name, cluster=cluster, last=last)
     if as_json:
         print_json(runs)
-    else:
+    elif runs:
         history.show(runs, Console())
+    else:
+        said = history.none_of(Lake(address), scenario=name, cluster=cluster)
+        Console(soft_wrap=True).print(said, markup=False, highlight=False)
     if perfdata:
         perfdata_commands.export_runs([each["run_id"] for each in runs], address, perfdata)
 
@@ -227,8 +232,12 @@ def outcome_of(command: Callable[[], Any]) -> int:
 
 
 def _said(error: object, code: ExitCode) -> ExitCode:
-    # Only the formatted message names the option that has the bad value.
-    text = error.format_message() if isinstance(error, typer.TyperException) else error
+    # Only the formatted message names the option that has the bad value; what kind of error that was is ours.
+    text = (
+        error.format_message().replace(": Value error, ", ": ")
+        if isinstance(error, typer.TyperException)
+        else error
+    )
     Console(stderr=True, soft_wrap=True).print(
         f"netcadence: {text}", style="red", markup=False, highlight=False
     )

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from netcadence.document import closest
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 from netcadence.report import VERDICT_STYLES
@@ -33,11 +34,19 @@ def runs(lake: str, *, scenario: str | None, cluster: str | None, last: int) -> 
     return [{str(name): value for name, value in row.items()} for row in rows]
 
 
+def none_of(keeper: Lake, *, scenario: str | None, cluster: str | None) -> str:
+    """Return the sentence that there is no such run, with a name that is like the one that was asked for."""
+    frame = keeper.runs(("cluster", "scenario"))
+    which = "".join(
+        f" of {what} {name}{closest(name, frame[what].unique())}"
+        for what, name in (("scenario", scenario), ("cluster", cluster))
+        if name
+    )
+    return f"the lake {keeper.url} holds no run{which}; make one with: netcadence run tcp-1:1 --embedded"
+
+
 def show(rows: list[dict[str, Any]], console: Console) -> None:
-    """Print a table of runs, or say that there are none."""
-    if not rows:
-        console.print("The lake holds no such run. Make one with: netcadence run tcp-1:1 --embedded")
-        return
+    """Print a table of runs."""
     table = _table(rows, has_times=True)
     if console.is_terminal and _width(table, console) > console.width:
         # An id begins with the time.

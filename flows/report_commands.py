@@ -84,12 +84,9 @@ def _report_trends(keeper: Lake, scenario: str | None, cluster: str | None, days
 
 
 def _newest(keeper: Lake, scenario: str | None, cluster: str | None) -> str:
+    from flows.history import none_of  # noqa: PLC0415 - imports pandas
+
     runs = keeper.runs(("run_id",), scenario=scenario, cluster=cluster)
     if not len(runs):
-        which = "".join(
-            f" of {what} {name}" for what, name in (("scenario", scenario), ("cluster", cluster)) if name
-        )
-        raise InvalidInputError(
-            f"the lake {keeper.url} holds no run{which}; make one with: netcadence run tcp-1:1 --embedded"
-        )
+        raise InvalidInputError(none_of(keeper, scenario=scenario, cluster=cluster))
     return str(runs["run_id"].iloc[-1])

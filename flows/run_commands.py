@@ -70,6 +70,7 @@ def run(
     perfdata_commands.require_folder(perfdata)
     _require_acceptable(chosen, sla=sla, lake=lake, run_id=run_id)
     _require_expressible(chosen, wire=wire, namespace=where.namespace)
+    where.require_known()
     home = environment.home()
     # Prefect wants its home when it is imported, and makes no parents.
     home.prefect.mkdir(parents=True, exist_ok=True)
@@ -134,6 +135,7 @@ def _require_acceptable(chosen: list[Scenario], *, sla: Path, lake: str | None, 
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
 
     keeper = Lake(environment.lake(lake))
+    keeper.require_writable()
     if run_id:
         keeper.require_new(run_id)
 

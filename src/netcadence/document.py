@@ -73,9 +73,12 @@ class RefusalError(ValueError):
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" where one of `known` resembles `word`, else nothing."""
-    match = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {match[0]!r}?)" if match else ""
+    """Return " (did you mean 'x'?)" for the first of `known` that begins with `word`, or one like it."""
+    names = {each.casefold(): each for each in known}
+    asked = word.casefold()
+    begun = [each for each in names if asked and each.startswith(asked)]
+    match = begun or difflib.get_close_matches(asked, names, n=1)
+    return f" (did you mean {names[match[0]]!r}?)" if match and names[match[0]] != word else ""
 
 
 class _Loader(yaml.SafeLoader):

@@ -16,7 +16,6 @@ from flows.command_line import application, main, outcome_of
 from netcadence.embedded import Cluster
 from netcadence.embedded.state import ROOT_VARIABLE
 from netcadence.home import VARIABLE
-from netcadence.kube.resource import RUN
 
 NETCADENCE = Path(sys.executable).with_name("netcadence")
 
@@ -125,6 +124,27 @@ def test_a_lake_of_no_known_kind_is_refused(refused):
     assert "lake ftp://" in refused("run", "tcp-1:1", "--embedded", "--lake", "ftp://example/lake")
 
 
+def test_a_lake_that_takes_no_files_is_refused(refused):
+    assert "/dev/null is a file" in refused("run", "tcp-1:1", "--embedded", "--lake", "/dev/null/lake")
+
+
+@pytest.mark.parametrize("words", [("run", "tcp-1:1"), ("accept",)])
+def test_a_kubeconfig_that_is_not_there_is_refused(refused, words):
+    assert "there is no kubeconfig /nowhere" in refused(*words, "--kubeconfig", "/nowhere")
+
+
+def test_a_word_that_an_option_does_not_know_is_refused_with_those_that_it_does(refused):
+    said = refused("run", "tcp-1:1", "--placement", "crossnode")
+    assert said.startswith(
+        "netcadence: Invalid value for '--placement': 'crossnode' is not one of 'cross-node', "
+    )
+
+
+def test_help_has_a_short_name_too(capsys):
+    assert command("run", "-h") == 0
+    assert " run [OPTIONS]" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verb", ["up", "down"])
 def test_a_cluster_here_cannot_have_a_name_that_is_a_way(refused, verb, tmp_path, monkeypatch):
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "clusters"))
@@ -169,12 +189,9 @@ def test_json_is_all_that_a_machine_gets_to_read(prefect, cluster, write_scenari
     assert run["prefect_run"].startswith(prefect.removesuffix("api"))
 
 
-def test_a_context_that_nobody_knows_is_an_error_before_anything_is_made(prefect, cluster, access, capsys):
-    del prefect
-    words = ("run", "tcp-1:1", "--kubeconfig", cluster.kubeconfig, "--context", "nonsense")
-    assert command(*words) == 2
-    assert f"has no context 'nonsense'; it has: netcadence-{cluster.name}" in capsys.readouterr().out
-    assert access.list(RUN)[0] == []
+def test_a_context_that_nobody_knows_is_refused_with_those_that_there_are(refused, cluster):
+    said = refused("run", "tcp-1:1", "--kubeconfig", cluster.kubeconfig, "--context", "nonsense")
+    assert f"has no context 'nonsense'; it has: netcadence-{cluster.name}" in said
 
 
 def test_the_command_is_installed_and_loads():

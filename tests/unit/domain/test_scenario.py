@@ -119,6 +119,15 @@ def test_the_configuration_reads_back_as_the_same_scenario_and_its_hash_is_of_it
     assert json.loads(chosen.config)["options"]["iperf"]["bandwidth"] == 1_000_000
 
 
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("tcp", "tcp-1:1"), ("UDP-1:1", "udp-1:1"), ("tcp-1-1", "tcp-1:1"), ("mesh", "tcp-mesh")],
+)
+def test_what_begins_like_a_scenario_or_resembles_one_is_answered_with_it(asked, meant):
+    with pytest.raises(InvalidInputError, match=f"did you mean '{meant}'"):
+        scenario.find(asked)
+
+
 def test_an_unknown_scenario_is_answered_with_the_known_ones_and_the_closest():
     with pytest.raises(InvalidInputError) as caught:
         scenario.find("tcp-50:5")
