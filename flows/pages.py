@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import sys
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from flows.background import Background
 from netcadence.home import Home
@@ -25,7 +27,6 @@ def start(home: Home) -> None:
 
 def stop(home: Home) -> bool:
     """Serve them no longer; returns whether they were."""
-    home.served_at.unlink(missing_ok=True)
     return _process(home).stop()
 
 
@@ -49,20 +50,19 @@ def serve(home: Home) -> None:
     )
     with _listening(home) as listener:
         home.served_at.write_text(f"http://{_HOST}:{listener.getsockname()[1]}")
-        uvicorn.Server(uvicorn.Config(application, log_level="warning")).run(sockets=[listener])
+        with home.served_at.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            uvicorn.Server(uvicorn.Config(application, log_level="warning")).run(sockets=[listener])
 
 
 def _listening(home: Home) -> socket.socket:
     """Listen where it was last time, else at the usual port, else anywhere."""
-    remembered = home.prefect / "pages.port"
     ports = [_PORT, 0]
     with contextlib.suppress(OSError, ValueError):
-        ports.insert(0, int(remembered.read_text()))
+        ports.insert(0, urlsplit(home.served_at.read_text()).port or _PORT)
     for port in ports:
         with contextlib.suppress(OSError):
-            listener = socket.create_server((_HOST, port))
-            remembered.write_text(str(listener.getsockname()[1]))
-            return listener
+            return socket.create_server((_HOST, port))
     raise OSError(f"no port of {_HOST} is free")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +43,20 @@ class Home:
 
     @property
     def served_at(self) -> Path:
-        """A file with the address at which reports and Data Docs are served, there while they are."""
+        """A file with the address at which reports and Data Docs are served, or were; locked meanwhile."""
         return self.prefect / "pages.url"
+
+    @property
+    def is_served(self) -> bool:
+        """Whether reports and Data Docs are served at present."""
+        try:
+            with self.served_at.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            pass
+        return False
 
     def link(self, address: str) -> str:
         """Return where a browser that shows another page finds a file of ours; another address as it is.
@@ -52,10 +65,6 @@ class Home:
         """
         file = Path(unquote(address.removeprefix("file://"))).resolve()
         ours = (folder.resolve() for folder in (self.reports, self.docs))
-        if (
-            not address.startswith("file://")
-            or not self.served_at.exists()
-            or set(file.parents).isdisjoint(ours)
-        ):
+        if not address.startswith("file://") or set(file.parents).isdisjoint(ours) or not self.is_served:
             return address
         return f"{self.served_at.read_text()}/{quote(str(file.relative_to(self.root.resolve())))}"

@@ -77,7 +77,7 @@ def alerts(prefect, told, tmp_path_factory):
 def served(home, until):
     """Have the pages of this session's home served, as beside a server of its own."""
     pages.start(home)
-    until(home.served_at.exists)
+    until(lambda: home.is_served)
     yield
     pages.stop(home)
 

@@ -20,7 +20,7 @@ def served(tmp_path, until):
         file.parent.mkdir(parents=True)
         file.write_text(f"this is {file.name}")
     pages.start(home)
-    until(home.served_at.exists)
+    until(lambda: home.is_served)
     yield home
     pages.stop(home)
 
@@ -60,7 +60,7 @@ def test_pages_come_back_where_links_of_earlier_days_lead(served, until):
     before = served.served_at.read_text()
     pages.stop(served)
     pages.start(served)
-    until(served.served_at.exists)
+    until(lambda: served.is_served)
     assert served.served_at.read_text() == before
 
 

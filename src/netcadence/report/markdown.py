@@ -86,5 +86,5 @@ def address_as_markdown(address: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text that Markdown takes as it is."""
-    return _MEANINGFUL.sub(r"\\\1", text)
+    """Return text that Markdown takes as it is, in one line, as headings and cells of a table have to be."""
+    return _MEANINGFUL.sub(r"\\\1", " ".join(text.splitlines()))

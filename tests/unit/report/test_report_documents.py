@@ -77,6 +77,12 @@ def test_a_tools_words_are_no_markdown(troubled, invalid):
     assert "      connect [failed]: Connection refused" in page
 
 
+def test_no_name_breaks_a_heading_or_a_row(measured, passing):
+    facts = replace(measured.facts, scenario="a\nb | c", cluster="d\r\ne")
+    page = as_markdown(replace(measured, facts=facts), passing)
+    assert page.splitlines()[0] == r"## PASS: a b \| c on d e"
+
+
 def test_every_mark_is_explained(make_record, troubled, passing):
     first = replace(troubled.outcomes[0], marks=tuple(Mark))
     record = make_record(first)
