@@ -167,6 +167,7 @@ def acceptance(
     home = environment.home()
     lake = lake or str(home.lake)
     keeper = Lake(lake)
+    keeper.require_writable()
     if acceptance_id:
         keeper.require_new_acceptance(acceptance_id)
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)

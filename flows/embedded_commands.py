@@ -35,6 +35,7 @@ WORKER_IMAGE = {
     ),
 }
 DEFAULT_NAME = "default"
+_WIDTH = 500
 
 application = typer.Typer(rich_markup_mode=None)
 
@@ -148,7 +149,8 @@ def status(*, as_json: Json = False) -> None:
             cluster.api_url,
             str(cluster.kubeconfig),
         )
-    Console(soft_wrap=True).print(table)
+    # Wider than a terminal, which folds lines: an address that is cut off helps nobody.
+    Console(width=_WIDTH).print(table)
 
 
 def down_all() -> None:

@@ -70,6 +70,7 @@ def run(
     perfdata_commands.require_folder(perfdata)
     _require_acceptable(chosen, sla=sla, lake=lake, run_id=run_id)
     _require_expressible(chosen, wire=wire, namespace=where.namespace)
+    wires.require_namespace(where.lease_namespace)
     where.require_known()
     home = environment.home()
     # Prefect wants its home when it is imported, and makes no parents.

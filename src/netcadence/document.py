@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -20,6 +20,13 @@ from pydantic import BaseModel, ValidationError
 from netcadence.errors import InvalidInputError
 
 Model = TypeVar("Model", bound=BaseModel)
+#: What pydantic names after Python's types, by its kinds of error.
+_STRUCTURES: Final = {
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "list_type": "a list",
+    "tuple_type": "a list",
+}
 
 
 def read(path: Path, model: type[Model]) -> Model:
@@ -139,6 +146,8 @@ def _sentence(problem: Any, model: type[BaseModel]) -> str:
         hint = closest(str(location[-1]), known)
         return f"{field}: unknown key{hint}; allowed here: {', '.join(known)}"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if kind in _STRUCTURES:
+        return f"{field}: {value!r}: allowed: {_STRUCTURES[kind]}"
     if kind in ("enum", "literal_error"):
         expected = problem["ctx"]["expected"]
         hint = closest(str(value), re.findall("'([^']*)'", expected))

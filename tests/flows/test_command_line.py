@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from flows.command_line import application, main, outcome_of
-from netcadence.embedded import Cluster
+from netcadence.embedded import Cluster, Settings
 from netcadence.embedded.state import ROOT_VARIABLE
 from netcadence.home import VARIABLE
 
@@ -71,6 +71,8 @@ def test_an_unknown_scenario_is_refused_with_those_that_there_are(refused):
             "placement: 'nearby': allowed: 'cross-node', 'same-node', 'cross-zone' or 'any'",
         ),
         ("skew_max_ms: .nan", "skew_max_ms: nan: should be a finite number"),
+        ("worker: 5", "worker: 5: allowed: a mapping"),
+        ("worker: {tolerations: all}", "worker.tolerations: 'all': allowed: a list"),
     ],
 )
 def test_a_wrong_field_is_refused_by_file_field_value_and_what_is_allowed(refused, tmp_path, line, said):
@@ -145,6 +147,12 @@ def test_help_has_a_short_name_too(capsys):
     assert " run [OPTIONS]" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--namespace", "--lease-namespace"])
+def test_a_name_that_no_namespace_can_have_is_refused_before_anything_is_made(refused, option):
+    said = refused("run", "tcp-1:1", "--embedded", option, "A_b")
+    assert "namespace 'A_b': cannot be the name of one; allowed: 1 to 63 lower-case letters" in said
+
+
 @pytest.mark.parametrize("verb", ["up", "down"])
 def test_a_cluster_here_cannot_have_a_name_that_is_a_way(refused, verb, tmp_path, monkeypatch):
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "clusters"))
@@ -153,6 +161,14 @@ def test_a_cluster_here_cannot_have_a_name_that_is_a_way(refused, verb, tmp_path
     said = refused("embedded", verb, "--name", "../victim")
     assert "--name: '../victim' is not a DNS label of at most 32 characters; allowed: lower-case" in said
     assert victim.exists()
+
+
+def test_the_status_of_a_cluster_shows_whole_addresses(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "clusters"))
+    with Cluster.up(Settings(name="shown", network="loopback")) as cluster:
+        assert command("embedded", "status") == 0
+        words = capsys.readouterr().out.split()
+        assert {cluster.name, str(cluster.pid), cluster.api_url, str(cluster.kubeconfig)} <= set(words)
 
 
 def test_a_refused_run_starts_no_cluster(refused):

@@ -5,6 +5,7 @@ What is done with them, from installation to clean-up, is `netcadence.kube.condu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -48,8 +49,10 @@ class Wire:
             on_host: Whether pods have to be allowed in their nodes' own network there.
 
         Raises:
-            InvalidInputError: Its workers would not look there, or must not be let in.
+            InvalidInputError: None can be called so; its workers would not look there; or must not be let in.
         """
+        if namespace:
+            require_namespace(namespace)
         if on_host and namespace == DEFAULT_NAMESPACE:
             raise InvalidInputError(
                 f"namespace {namespace!r}: stays closed to pods in their nodes' own network; "
@@ -62,6 +65,20 @@ class Wire:
         return self.namespace or namespace or (HOST_NAMESPACE if on_host else DEFAULT_NAMESPACE)
 
 
+def require_namespace(name: str) -> None:
+    """Refuse what no cluster takes as the name of a namespace.
+
+    Raises:
+        InvalidInputError: It is no DNS label.
+    """
+    if not _DNS_LABEL.fullmatch(name):
+        raise InvalidInputError(
+            f"namespace {name!r}: cannot be the name of one; "
+            "allowed: 1 to 63 lower-case letters, digits and inner hyphens"
+        )
+
+
+_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 DEFAULT_NAMESPACE: Final = "netcadence"
 #: Where pods may be in their nodes' own network.
 HOST_NAMESPACE: Final = "netcadence-host"
