@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from netcadence.record import Verdict
+from netcadence.record import GRAVITY, Verdict
 from netcadence.report.markdown import escaped, table_as_markdown, verdict_as_markdown
 from netcadence.tonight import NIGHT, Judged, Tonight
 from netcadence.words import counted
@@ -27,7 +27,7 @@ def overview_as_markdown(nights: Collection[Tonight], *, now: datetime) -> str:
     ]
     for night in nights:
         if night.judged:
-            headings = ("Measured", "Passed", "Last verdict", "Last run")
+            headings = ("Measured", "Passed", "Gravest", "Run that came to it", "Last verdict")
             table = table_as_markdown(headings, _name_rows(night), numbers=(1,))
             parts += [f"### {escaped(night.cluster)}", table]
     return "\n\n".join(parts) + "\n"
@@ -54,8 +54,10 @@ def _cluster_row(night: Tonight) -> tuple[str, ...]:
 def _name_rows(night: Tonight) -> Iterator[tuple[str, ...]]:
     for name in sorted({each.name for each in night.judged}):
         own = [each for each in night.judged if each.name == name]
-        latest = own[-1]
-        yield escaped(name), _passed(own), verdict_as_markdown(latest.verdict), escaped(latest.run_id)
+        # Of several that are as grave it is the last; `own` has the oldest first.
+        gravest = min(reversed(own), key=lambda each: GRAVITY.index(each.verdict))
+        worst, last = verdict_as_markdown(gravest.verdict), verdict_as_markdown(own[-1].verdict)
+        yield escaped(name), _passed(own), worst, escaped(gravest.run_id), last
 
 
 def _passed(judged: Collection[Judged]) -> str:

@@ -36,7 +36,7 @@ def test_a_cluster_that_nobody_measured_tonight_is_not_green_and_stands_before_t
 
 def test_the_page_has_a_row_for_each_cluster_and_for_what_was_measured_there():
     nights = tonight(
-        [judged("a", Verdict.PASS, 2), judged("a", Verdict.INVALID, 1), judged("old", Verdict.PASS, 60)],
+        [judged("a", Verdict.INVALID, 2), judged("a", Verdict.PASS, 1), judged("old", Verdict.PASS, 60)],
         expected=["never"],
         now=NOW,
     )
@@ -46,7 +46,7 @@ def test_the_page_has_a_row_for_each_cluster_and_for_what_was_measured_there():
     assert "| a | **INVALID** | 1 of 2 | 2026-11-25 05:00 |" in page
     assert "| never | **no run** | 0 of 0 | never |" in page
     assert "| old | **no run** | 0 of 0 | 2026-11-22 18:00 |" in page
-    assert "| tcp-1:1 | 1 of 2 | **INVALID** | run-1 |" in page
+    assert "| tcp-1:1 | 1 of 2 | **INVALID** | run-2 | PASS |" in page
 
 
 def test_the_heading_names_the_first_of_many_clusters_that_are_not_green():
