@@ -87,7 +87,9 @@ def _summary(plan: Forecast) -> Table:
         f"({scenario.placement})",
     )
     grid.add_row("sends", _traffic(plan))
-    grid.add_row("takes", f"{_time(plan.traffic_s)} of traffic; over within {_time(plan.at_most_s)}")
+    grid.add_row(
+        "takes", f"{in_minutes(plan.traffic_s)} of traffic; over within {in_minutes(plan.at_most_s)}"
+    )
     return grid
 
 
@@ -145,7 +147,8 @@ def _times(amount: int | None, pairs: int) -> int | None:
     return None if amount is None else amount * pairs
 
 
-def _time(seconds: int) -> str:
+def in_minutes(seconds: int) -> str:
+    """Return a time in words, such as `4 min 45 s`."""
     minutes, rest = divmod(seconds, 60)
     if not minutes:
         return f"{seconds} s"

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +17,7 @@ from netcadence.amount import in_words
 from netcadence.forecast import Forecast
 from netcadence.report.content import figure_name
 from netcadence.report.figures import limit
+from netcadence.report.plan import in_minutes
 from netcadence_worker.contract import Tool
 
 
@@ -27,17 +29,19 @@ def programme_table(programme: Programme, plans: Sequence[Forecast]) -> Renderab
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     table.add_column("Level", no_wrap=True, min_width=11)
-    table.add_column("Check", min_width=16)
-    table.add_column("Scenario", no_wrap=True, min_width=14)
+    table.add_column("Check", overflow="fold")
+    table.add_column("Scenario", overflow="fold")
     table.add_column("Traffic", justify="right", no_wrap=True)
-    table.add_column(" Passes when", no_wrap=True)
-    for row in _rows(programme, plans):
-        table.add_row(*map(Text, row))
+    table.add_column(" Passes when")
+    for *cells, passes in _rows(programme, plans):
+        table.add_row(*map(Text, cells), Padding(Text(passes), (0, 0, 0, 1)))
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
     at_most = sum(plan.at_most_s for plan in plans)
-    grid.add_row("takes", f"up to {programme.traffic_s:,} s of traffic; over within {at_most:,} s")
+    grid.add_row(
+        "takes", f"up to {in_minutes(programme.traffic_s)} of traffic; over within {in_minutes(at_most)}"
+    )
     grid.add_row("sends", _sent(plans))
     refusals = [Text(f"refused: {each}", style="bold red") for plan in plans for each in plan.refusals]
     return Group("", table, "", grid, *refusals)
@@ -84,7 +88,7 @@ def _rows(programme: Programme, plans: Sequence[Forecast]) -> Iterator[tuple[str
         for each in asked.requirements:
             what = figure_name(each.metric, each.statistic.name)
             bound = limit(each.comparison, each.threshold, each.unit)
-            yield (*first, f" {'not ' if is_canary else ''}{what} {bound}")
+            yield (*first, f"{'not ' if is_canary else ''}{what} {bound}")
             first = ("", "", "", "")
 
 

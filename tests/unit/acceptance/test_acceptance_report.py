@@ -11,6 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
+from netcadence.acceptance import profile as profiles
+from netcadence.acceptance import programme as programmes
+from netcadence.forecast import forecast
 from netcadence.lake import Lake
 from netcadence.record import Verdict
 from netcadence.report import (
@@ -19,6 +22,7 @@ from netcadence.report import (
     acceptance_as_markdown,
     acceptance_rows,
     acceptance_table,
+    programme_table,
     summary,
 )
 
@@ -206,3 +210,14 @@ def test_the_lake_keeps_a_row_for_each_check(accepted, tmp_path):
     assert (rows[2]["value"], rows[2]["unit"], rows[2]["threshold"]) == (10, "ms", 5)
     assert {row["acceptance_verdict"] for row in rows} == {"PASS"}
     assert rows[4]["scenario"] == "tcp-1:1-canary"
+
+
+def test_what_would_be_measured_is_whole_in_80_columns():
+    programme = programmes.load(profiles.DEFAULT)
+    plans = [forecast(each.scenario, namespace="netcadence") for each in programme.measurements]
+    console = Console(file=StringIO(), width=80, color_system=None)
+    console.print(programme_table(programme, plans))
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert all(check.name in text for check in programme.profile.checks)
+    assert "≤ 120 s" in text
