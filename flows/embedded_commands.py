@@ -15,6 +15,7 @@ from flows.exit_code import ExitCode
 from flows.output import print_json
 from netcadence.embedded import Cluster, EmbeddedClusterError, Image, Settings, require_name
 from netcadence.errors import InvalidInputError
+from netcadence.words import counted
 from netcadence.worker_pod import DEFAULT_IMAGE
 from netcadence_worker import clusterloader
 
@@ -106,7 +107,8 @@ def up(
         return
     console = Console(soft_wrap=True)
     console.print(
-        f"Cluster [bold]{cluster.name}[/] is up: {cluster.settings.nodes} nodes, network {cluster.network}."
+        f"Cluster [bold]{cluster.name}[/] is up: {counted(cluster.settings.nodes, 'node')}, "
+        f"network {cluster.network}."
     )
     if cluster.network == "loopback":
         console.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -46,7 +47,9 @@ class ServiceAccountFiles:
             write_private(directory / "namespace", namespace)
             write_private(directory / "token", token)
             for path in (directory, *directory.iterdir()):
-                os.chown(path, owner, -1)
+                # Root in a container may not give files away; its pods then are root as well.
+                with contextlib.suppress(PermissionError):
+                    os.chown(path, owner, -1)
         return directory
 
 

@@ -237,15 +237,29 @@ def test_a_cluster_that_cannot_come_up_says_why_and_leaves_nothing(
     assert not (root / "hopeless").exists()
 
 
-def test_without_privilege_a_cluster_comes_up_on_loopback_and_says_so():
+def said_without_privilege(code):
     unprivileged = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--ambient-caps", "-all"]
+    argv = [*(unprivileged if os.geteuid() == 0 else []), sys.executable, "-c", code]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def test_without_privilege_a_cluster_comes_up_on_loopback_and_says_so():
     code = (
         "from netcadence.embedded import Cluster, Settings\n"
         "with Cluster.up(Settings(name='unprivileged')) as cluster:\n"
         "    print(cluster.network)\n"
     )
-    argv = [*(unprivileged if os.geteuid() == 0 else []), sys.executable, "-c", code]
-    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "loopback\n"
+    assert said_without_privilege(code) == "loopback\n"
+
+
+def test_without_privilege_a_pod_s_credentials_are_made_all_the_same(tmp_path):
+    code = (
+        "from pathlib import Path\n"
+        "from netcadence.embedded.service_accounts import ServiceAccountFiles\n"
+        f"files = ServiceAccountFiles(Path({str(tmp_path)!r}), b'authority', lambda *_: None)\n"
+        "print(*sorted(path.name for path in files('default', 'worker', 65532).iterdir()))\n"
+    )
+    assert said_without_privilege(code) == "ca.crt namespace token\n"
 
 
 def test_a_directory_that_others_can_read_is_refused(monkeypatch, tmp_path):
