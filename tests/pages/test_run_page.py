@@ -84,7 +84,7 @@ def test_pairs_are_sorted_and_those_beyond_the_threshold_told(make_record, make_
 
 def test_what_nobody_asked_for_is_shown_of_each_pair_all_the_same(many):
     page = run_page(many, Judgement(Verdict.INVALID, ()))
-    assert "Throughput of each pair" in page
+    assert "Throughput, pair by pair" in page
     assert "Throughput, KBytes/s" in page.partition("All pairs")[2]
 
 

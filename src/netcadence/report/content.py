@@ -61,7 +61,7 @@ class Note:
 def pairs(record: RunRecord) -> str:
     """Return how many pairs were measured, of how many planned, such as `48/50`."""
     planned = record.facts.planned_pairs
-    return f"{planned - len(record.errors)}/{planned}"
+    return f"{planned - len(record.errors):,}/{planned:,}"
 
 
 def rows(record: RunRecord, judgement: Judgement) -> tuple[Row, ...]:
@@ -255,13 +255,16 @@ def _mesh(record: RunRecord) -> Iterator[Note]:
 
 def _unmet(record: RunRecord, judgement: Judgement) -> Iterator[Note]:
     """Explain what failed, or was met with a reservation; what has nothing to add is in the table already."""
+    told: dict[tuple[Verdict, str], list[str]] = {}
     for finding in judgement.findings:
         failed_check = finding.suite == "data" and finding.verdict is not Verdict.PASS
         if not (finding.detail or failed_check):
             continue
         row = threshold_row(finding, record.facts.tool)
         said = readable(finding.detail) or f"{row.value}, {row.threshold} is required"
-        yield Note(finding.verdict.lower(), f"{finding_name(finding)}: {said}")
+        told.setdefault((finding.verdict, said), []).append(finding_name(finding))
+    for (verdict, said), names in told.items():
+        yield Note(verdict.lower(), f"{'; '.join(dict.fromkeys(names))}: {said}")
 
 
 def _errors(record: RunRecord) -> Iterator[Note]:

@@ -110,10 +110,11 @@ class Heatmap:
 
     def _labels(self, room: float, is_slow: Sequence[bool]) -> tuple[Label, ...]:
         count = len(self.nodes)
-        step = next(step for step in _STEPS if step * 100 >= room * count or step >= count)
+        least = room * count / 100
+        step = next(step for step in _STEPS if step >= min(least, count))
         kept: list[int] = []
         for number in (*itertools.compress(range(count), is_slow), *range(0, count, step)):
-            if all(abs(number - other) >= step for other in kept):
+            if all(abs(number - other) >= max(least, 1) for other in kept):
                 kept.append(number)
         return tuple(
             Label(self.nodes[number], round((number + 0.5) * 100 / count, 2), is_slow[number])

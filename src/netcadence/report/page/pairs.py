@@ -70,7 +70,8 @@ def sorted_pairs(record: RunRecord, judgement: Judgement) -> Iterator[Chart]:
     """Yield, for each metric that is shown, what each pair came to, from the least to the most."""
     for name, finding in shown(record, judgement).items():
         told = [(value, each) for each in record.judged if (value := each.value(name)) is not None]
-        if len(told) >= _LEAST_FIGURES:
+        # What is the same for all is in the table of verdicts, too.
+        if len(told) >= _LEAST_FIGURES and len({value for value, _ in told}) > 1:
             yield _sorted(METRICS[name], finding, told, len(record.judged))
 
 
@@ -96,7 +97,7 @@ def _sorted(
     }
     return Chart(
         name=f"pairs-{metric.name}",
-        title=f"{metric.title} of each pair",
+        title=f"{metric.title}, pair by pair",
         said=_of_pairs(metric, values, bad, planned, finding),
         x="Pairs, sorted",
         y=metric.unit,
@@ -104,7 +105,7 @@ def _sorted(
         y_ticks=scale.ticks(),
         shapes=tuple(_bars(ordered, scale, words, bad)),
         table=Table.of_columns(
-            f"{metric.title} of each pair, in {metric.unit}", columns, numbers=("Pair", metric.title)
+            f"{metric.title}, pair by pair, in {metric.unit}", columns, numbers=("Pair", metric.title)
         ),
         rules=tuple(rules),
         legend=(("bar bad", "beyond the threshold"),) if any(bad) else (),
@@ -151,7 +152,14 @@ def _bars(
 
 def by_second(record: RunRecord) -> Iterator[Chart]:
     """Yield the course of the pairs, each from the published start of its round, as far as tools tell it."""
-    named = {name for outcome in record.judged for each in outcome.intervals for name in each.values}
+    named = {
+        name
+        for outcome in record.judged
+        for each in outcome.intervals
+        for name, value in each.values.items()
+        # A loss of nothing from first to last is no plot.
+        if value or name == _BY_SECOND[0]
+    }
     wanted = [name for name in _BY_SECOND if name in named][:_MOST_BY_SECOND]
     for name in wanted:
         courses = {
@@ -213,8 +221,11 @@ def _seconds(
 
 
 def _legend(courses: int, has_starts: bool) -> tuple[tuple[str, str], ...]:  # noqa: FBT001 - a private word
-    entries = [("line", "a pair")] if courses <= _MOST_LINES else [("band", "9 of 10 pairs")]
-    entries += [("line strong", "median")] if courses > 1 else []
+    if courses == 1:
+        entries = [("line only", "the pair")]
+    else:
+        all_ = ("line", "a pair") if courses <= _MOST_LINES else ("band", "9 of 10 pairs")
+        entries = [all_, ("line strong", "median")]
     return (*entries, *([("start", "where each pair started")] if has_starts else []))
 
 
