@@ -91,6 +91,20 @@ def test_a_name_that_is_none_is_invalid_with_its_field(api, pods):
 
 
 @pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"containers": [{"name": "../c", "image": "example:1"}]}, "spec.containers[0].name"),
+        ({**POD["spec"], "serviceAccountName": "../../a"}, "spec.serviceAccountName"),
+        ({**POD["spec"], "serviceAccount": ".."}, "spec.serviceAccountName"),
+    ],
+)
+def test_a_name_in_a_pod_that_leads_to_another_folder_is_invalid_with_its_field(api, pods, spec, field):
+    answer = api.ask(pods, "POST", {"metadata": {"name": "p"}, "spec": spec})
+    assert (answer.code, answer.body["reason"]) == (422, "Invalid")
+    assert [cause["field"] for cause in answer.body["details"]["causes"]] == [field]
+
+
+@pytest.mark.parametrize(
     ("body", "code"),
     [
         (b"{not json", 400),

@@ -66,11 +66,16 @@ def _name_causes(type_: ResourceType, metadata: Mapping[str, Any]) -> Iterator[C
     if not name:
         yield required("metadata.name", "name or generateName is required")
         return
-    rule = _NAME_RULES[type_.name_rule]
+    yield from name_causes(type_.name_rule, name, "metadata.name")
+
+
+def name_causes(kind: str, name: Any, path: str) -> Iterator[Cause]:
+    """Yield what is wrong with a name, wherever it stands; `kind` is that of a ResourceType's `name_rule`."""
+    rule = _NAME_RULES[kind]
     if not isinstance(name, str) or not rule.pattern.fullmatch(name):
-        yield invalid_value("metadata.name", name, rule.sentence)
+        yield invalid_value(path, name, rule.sentence)
     elif len(name) > rule.longest:
-        yield invalid_value("metadata.name", name, f"must be no more than {rule.longest} characters")
+        yield invalid_value(path, name, f"must be no more than {rule.longest} characters")
 
 
 def label_causes(labels: Any, path: str) -> Iterator[Cause]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from netcadence.embedded.api.metadata import name_causes
 from netcadence.embedded.api.selectors import Selector
 from netcadence.embedded.api.status import (
     Cause,
@@ -68,12 +69,16 @@ def pod_spec_causes(spec: Mapping[str, Any], path: str) -> Iterator[Cause]:
             yield required(f"{where}.name")
         elif name in names:
             yield Cause(f"{where}.name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
+        else:  # it becomes part of files' names
+            yield from name_causes("label", name, f"{where}.name")
         names.add(str(name))
         if not container.get("image"):
             yield required(f"{where}.image")
         yield from _port_causes(
             container.get("ports") or (), f"{where}.ports", on_host=bool(spec.get("hostNetwork"))
         )
+    if account := spec.get("serviceAccountName"):  # which names a folder
+        yield from name_causes("subdomain", account, f"{path}.serviceAccountName")
     policies = ("Always", "OnFailure", "Never")
     if spec.get("restartPolicy") not in policies:
         yield unsupported_value(f"{path}.restartPolicy", spec.get("restartPolicy"), policies)
