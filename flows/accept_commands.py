@@ -60,7 +60,6 @@ def accept(
     only if each required check passed.
     """
     programme = programmes.load(profile, strict=strict, canary=canary)
-    home = environment.home()
     if show_plan:
         from flows import planning  # noqa: PLC0415 - imports the Kubernetes client
 
@@ -68,10 +67,9 @@ def accept(
         code = planning.show_acceptance(programme, seen, namespace=where.namespace, as_json=as_json)
         raise typer.Exit(code)
     _require_file(junit)
-    _require_lake(lake or str(home.lake), acceptance_id)
+    _require_lake(environment.lake(lake), acceptance_id)
     where.require_known()
-    # Prefect wants its home when it is imported, and makes no parents.
-    home.prefect.mkdir(parents=True, exist_ok=True)
+    home = environment.make_home()
     console = Console(stderr=as_json)
     with Display(console, "netcadence") as display:
         display.step("loading")

@@ -5,6 +5,7 @@ Prefect, pandas and the rest are imported where a command needs them, so that he
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from collections.abc import Callable
@@ -210,6 +211,10 @@ def stop() -> None:
 
 def main() -> None:
     """Run the command and turn its outcome into an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # Where the locale has no sign such as "≥", a question mark in its place is better than no table.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(outcome_of(lambda: application(standalone_mode=False)))
 
 

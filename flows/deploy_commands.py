@@ -15,7 +15,7 @@ from rich.text import Text
 
 from flows import embedded_commands, environment, server
 from flows.display import Display
-from flows.options import ClusterName, Context, Embedded, Kubeconfig, LakeAddress, require_one_cluster
+from flows.options import ClusterName, Context, Kubeconfig, LakeAddress, require_one_cluster
 from netcadence import document
 from netcadence.errors import InvalidInputError
 
@@ -38,7 +38,9 @@ class Registered:
 
 def deploy(
     *,
-    embedded: Embedded = False,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="The cluster on this machine that is up.")
+    ] = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     credentials: Annotated[
@@ -79,8 +81,11 @@ def deploy(
         raise InvalidInputError(
             "--pool kubernetes needs --image NAME, the flow-run image of its Jobs; no other pool takes one"
         )
-    home = environment.home()
-    home.prefect.mkdir(parents=True, exist_ok=True)
+    if pool is PoolType.PROCESS:
+        from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
+
+        Lake(environment.lake(lake)).require_writable()
+    home = environment.make_home()
     console = Console()
     with Display(console, "netcadence") as display:
         display.step("loading")

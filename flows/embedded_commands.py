@@ -88,7 +88,9 @@ def temporary() -> Cluster:
 def up(
     *,
     name: Name = DEFAULT_NAME,
-    nodes: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="How many nodes.")] = 2,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, max=64, metavar="N", help="How many nodes; by default 2.")
+    ] = None,
     network: Annotated[
         NetworkChoice,
         typer.Option(
@@ -99,9 +101,11 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Bring a cluster up; it stays until `down`."""
-    cluster = Cluster.find(name) or Cluster.up(
-        Settings(name=name, nodes=nodes, network=network, images=WORKER_IMAGE), detach=True
-    )
+    cluster = Cluster.find(name)
+    if cluster is None:
+        wanted = Settings(name=name, nodes=nodes or 2, network=network, images=WORKER_IMAGE)
+        cluster = Cluster.up(wanted, detach=True)
+    _require_as_asked(cluster, nodes, network)
     if as_json:
         print_json(_facts(cluster))
         return
@@ -153,6 +157,16 @@ def status(*, as_json: Json = False) -> None:
         )
     # Wider than a terminal, which folds lines: an address that is cut off helps nobody.
     Console(width=_WIDTH).print(table)
+
+
+def _require_as_asked(cluster: Cluster, nodes: int | None, network: NetworkChoice) -> None:
+    """Refuse to take a cluster that was up for another one than it is."""
+    if nodes in (None, cluster.settings.nodes) and network in ("auto", cluster.network):
+        return
+    raise InvalidInputError(
+        f"cluster {cluster.name} is up, with {cluster.settings.nodes} nodes and network {cluster.network}; "
+        "allowed: the same, another --name, or after netcadence embedded down"
+    )
 
 
 def down_all() -> None:

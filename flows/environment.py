@@ -5,12 +5,14 @@ It has to stand before either is imported, so this module imports neither.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Final
 
 from netcadence import sla
-from netcadence.home import Home
+from netcadence.errors import InvalidInputError
+from netcadence.home import VARIABLE, Home
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 MANIFESTS: Final = CHECKOUT / "deployments" / "kubernetes"
@@ -50,6 +52,24 @@ def prepare(home: Home) -> str:
 def home() -> Home:
     """Return where everything is kept on this machine."""
     return Home.beside(CHECKOUT)
+
+
+def make_home() -> Home:
+    """Return the same, and make it: Prefect wants its folder when it is imported, and makes no parents.
+
+    Raises:
+        InvalidInputError: It cannot be made, or is another user's.
+    """
+    found = home()
+    try:
+        found.prefect.mkdir(parents=True, exist_ok=True)
+        if not os.access(found.prefect, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InvalidInputError(
+            f"{found.prefect} cannot be written to: {error.strerror}; name another folder with {VARIABLE}"
+        ) from error
+    return found
 
 
 def lake(address: str | None) -> str:

@@ -72,9 +72,7 @@ def run(
     _require_expressible(chosen, wire=wire, namespace=where.namespace)
     wires.require_namespace(where.lease_namespace)
     where.require_known()
-    home = environment.home()
-    # Prefect wants its home when it is imported, and makes no parents.
-    home.prefect.mkdir(parents=True, exist_ok=True)
+    home = environment.make_home()
     console = Console(stderr=as_json)
     with Display(console, "netcadence") as display:
         display.step("loading")

@@ -171,6 +171,11 @@ def test_the_status_of_a_cluster_shows_whole_addresses(capsys, tmp_path, monkeyp
         assert {cluster.name, str(cluster.pid), cluster.api_url, str(cluster.kubeconfig)} <= set(words)
 
 
+def test_a_cluster_that_is_up_is_not_taken_for_a_larger_one(refused, cluster):
+    said = refused("embedded", "up", "--name", cluster.name, "--nodes", "64")
+    assert f"cluster {cluster.name} is up, with {cluster.settings.nodes} nodes" in said
+
+
 def test_a_refused_run_starts_no_cluster(refused):
     before = {cluster.name for cluster in Cluster.all()}
     refused("run", "nonsense", "--embedded")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
 
-from flows.command_line import application, outcome_of
+from flows.command_line import application, main, outcome_of
 from flows.exit_code import ExitCode
 
 
@@ -54,6 +55,22 @@ def test_help_fits_80_columns_and_names_no_python_type(capsys, command):
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     assert re.findall(r"<\w+", text) == []
+
+
+def test_where_the_locale_lacks_a_sign_another_stands_in_its_place(monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setattr("sys.argv", ["netcadence", "sql", "SELECT '≥ 7' AS sign"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    terminal.seek(0)
+    assert (left.value.code, "\n? 7" in terminal.read()) == (0, True)
+
+
+def test_a_home_that_cannot_be_made_is_refused_with_how_to_name_another(monkeypatch, capsys):
+    monkeypatch.setattr("os.environ", {"NETCADENCE_HOME": "/dev/null/home"})
+    assert ended("deploy", "--pool", "kubernetes", "--lake", "s3://b/l", "--image", "x") == ExitCode.USAGE
+    assert "/dev/null/home/prefect cannot be written to: Not a directory" in capsys.readouterr().err
 
 
 def test_a_defect_ends_as_an_error_and_never_as_fail(capsys):

@@ -17,6 +17,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from netcadence.errors import InvalidInputError
+from netcadence.home import VARIABLE
 from netcadence.lake.errors import LakeUnavailableError, storage_errors
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,10 @@ class Storage:
         if self._filesystem.type_name == "local" and not os.access(
             there := _that_is_there(Path(self._root)), os.W_OK | os.X_OK
         ):
-            raise InvalidInputError(f"lake {self.url}: allowed: where this user may write, not in {there}")
+            raise InvalidInputError(
+                f"lake {self.url}: this user may not write in {there}; name another folder with --lake, "
+                f"or for all that is kept with {VARIABLE}"
+            )
 
     def url_of(self, path: str) -> str:
         return f"{self.url}/{path}"

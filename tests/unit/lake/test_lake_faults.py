@@ -85,7 +85,7 @@ def test_half_an_address_is_refused_and_not_taken_for_a_folder():
 
 def test_a_read_only_disk_is_refused(small_disk, record):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(InvalidInputError, match=f"where this user may write, not in {small_disk}"):
+    with pytest.raises(InvalidInputError, match=f"this user may not write in {small_disk}; name another"):
         Lake(small_disk / "lake").require_writable()
     with pytest.raises(LakeRefusedError, match="Read-only file system"):
         Lake(small_disk).write(record)
