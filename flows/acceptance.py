@@ -40,8 +40,8 @@ from netcadence.kube.run import Run, new_run_id
 from netcadence.lake import Lake
 from netcadence.promptness import Promptness
 from tasks import acceptance as steps
+from tasks import ending, permissions
 from tasks import lease as leases
-from tasks import permissions
 from tasks.acceptance import AcceptanceReport
 from tasks.deploy import prepare
 from tasks.lease import Tenancy
@@ -132,7 +132,12 @@ class Door:
             self._lock.release()
 
 
-@flow(name="acceptance", flow_run_name="acceptance {acceptance_id}", validate_parameters=False)
+@flow(
+    name="acceptance",
+    flow_run_name="acceptance {acceptance_id}",
+    validate_parameters=False,
+    on_crashed=[ending.stopped],
+)
 def acceptance(
     profile: Path = profiles.DEFAULT,
     *,

@@ -46,8 +46,8 @@ from netcadence.scenario import Scenario
 from netcadence.sla import Requirement, is_open
 from netcadence.traffic_path import AddressMissingError
 from netcadence_worker.contract import Reason
+from tasks import ending, permissions
 from tasks import lease as leases
-from tasks import permissions
 from tasks.baseline import baseline
 from tasks.change import change, newborns, prepare_change
 from tasks.clean_up import clean_up
@@ -72,7 +72,12 @@ _REASONS = (
 )
 
 
-@flow(name="benchmark", flow_run_name="{scenario} {run_id}", validate_parameters=False)
+@flow(
+    name="benchmark",
+    flow_run_name="{scenario} {run_id}",
+    validate_parameters=False,
+    on_crashed=[ending.stopped],
+)
 def benchmark(
     scenario: str | Scenario,
     *,

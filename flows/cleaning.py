@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from flows import embedded_commands
+from flows import embedded_commands, environment, server
 from flows.display import Display
 from netcadence.errors import InvalidInputError
 from netcadence.kube import leftovers
@@ -48,7 +48,7 @@ def clean(
     """Look for leftovers and remove them, and show what one waits for."""
     with closing(access), Display(console, "netcadence") as display:
         display.step("looking for what runs have left")
-        return leftovers.clean(
+        done = leftovers.clean(
             access,
             wire.place(namespace),
             wire,
@@ -58,6 +58,12 @@ def clean(
             dry_run=dry_run,
             on_doubt=lambda holder: display.step(f"watching whether run {holder} still lives"),
         )
+        if done.dead and not dry_run and server.answers(environment.api()):
+            display.step("telling Prefect which runs are dead")
+            from tasks import killed  # noqa: PLC0415 - imports Prefect, which takes seconds
+
+            killed.mourn(done.dead)
+    return done
 
 
 def as_json(done: Cleaning, *, cluster: str, dry_run: bool) -> dict[str, Any]:

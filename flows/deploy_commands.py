@@ -33,6 +33,7 @@ class Registered:
 
     deployments: tuple[str, ...]
     automations: tuple[str, ...]
+    somebody_is_told: bool
     has_worker: bool
 
 
@@ -115,12 +116,17 @@ def deploy(
             server.wait(api, home)
         display.step("registering deployments")
         deployments = deploying.register(told, chosen)
-        automations = deploying.alert(where.cluster, webhook)
+        alerts = deploying.alert(where.cluster, webhook)
         if pool is PoolType.PROCESS:
             display.step("starting a worker")
             checkout = {"NETCADENCE_CHECKOUT": str(environment.CHECKOUT)}
             worker.start(home, chosen.name, checkout, is_online=lambda: deploying.is_online(chosen.name))
-    done = Registered(deployments, automations, has_worker=pool is PoolType.PROCESS)
+    done = Registered(
+        deployments,
+        alerts.names,
+        somebody_is_told=alerts.somebody_is_told,
+        has_worker=pool is PoolType.PROCESS,
+    )
     _show(done, where.cluster, chosen.name, console)
 
 
@@ -128,7 +134,7 @@ def _show(done: Registered, cluster: str, pool: str, console: Console) -> None:
     ui = environment.ui()
     rows = [("run", each) for each in done.deployments]
     rows += [("alert", each) for each in done.automations]
-    if not done.automations:
+    if not done.somebody_is_told:
         rows.append(("alert", "nobody is told: give --webhook URL"))
     if done.has_worker:
         rows.append(("worker", "in the background on this machine; netcadence stop ends it"))

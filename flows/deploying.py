@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -203,27 +204,32 @@ def _scheduled(entry: dict[str, Any]) -> dict[str, Any]:
     return entry | {"schedules": schedules}
 
 
-def alert(cluster: str, webhook: str, *, file: Path = AUTOMATIONS) -> tuple[str, ...]:
-    """Make or renew the automations of a cluster, and return their names.
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """The automations of a cluster, by name, and whether any of them tells somebody."""
+
+    names: tuple[str, ...]
+    somebody_is_told: bool
+
+
+def alert(cluster: str, webhook: str, *, file: Path = AUTOMATIONS) -> Alerts:
+    """Make or renew the automations of a cluster.
 
     Args:
-        webhook: Address that is told; where it is empty, the one that was given before.
-
-    Returns:
-        Nothing where none was given before either.
+        webhook: Address that is told; where it is empty, the one that was given before. Without any, there
+            are those automations only that tell nobody.
     """
     if webhook:
         block = Webhook(url=webhook, headers={"Content-Type": "application/json"})
         block.save(ALERTS, overwrite=True)
     with get_client(sync_client=True) as client:
-        try:
-            document = client.read_block_document_by_name(ALERTS, "webhook")
-        except ObjectNotFound:
-            return ()
-        put_in = {"cluster": cluster, "resource": resource_of(cluster), "webhook": str(document.id)}
+        put_in = {"cluster": cluster, "resource": resource_of(cluster)}
+        with suppress(ObjectNotFound):
+            put_in["webhook"] = str(client.read_block_document_by_name(ALERTS, "webhook").id)
         made = [
             AutomationCore.model_validate(_each_text(each, lambda text: Template(text).substitute(put_in)))
             for each in yaml.safe_load(file.read_text())
+            if "webhook" in put_in or "$webhook" not in str(each)
         ]
         for automation in made:
             known = client.read_automations_by_name(automation.name)
@@ -231,7 +237,7 @@ def alert(cluster: str, webhook: str, *, file: Path = AUTOMATIONS) -> tuple[str,
                 client.update_automation(known[0].id, automation)
             else:
                 client.create_automation(automation)
-    return tuple(each.name for each in made)
+    return Alerts(tuple(each.name for each in made), somebody_is_told="webhook" in put_in)
 
 
 def is_online(pool: str) -> bool:

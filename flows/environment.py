@@ -77,6 +77,11 @@ def lake(address: str | None) -> str:
     return address or str(home().lake)
 
 
+def api() -> str:
+    """Return the address of the Prefect API in use."""
+    return os.environ.get("PREFECT_API_URL", _DEFAULT_API)
+
+
 def ui() -> str:
     """Return the address of the Prefect UI that belongs to the API in use."""
-    return os.environ.get("PREFECT_API_URL", _DEFAULT_API).removesuffix("/api")
+    return api().removesuffix("/api")

@@ -28,6 +28,7 @@ from netcadence.kube.wire import DEFAULT_NAMESPACE
 from netcadence.perfdata import Measured
 from netcadence.report import VERDICT_STYLES, verdict_table
 from netcadence.report import as_json as report_as_json
+from tasks import killed
 from tasks.progress import heard_by
 from tasks.report import Report
 
@@ -181,6 +182,7 @@ def surroundings(home: Home, target: Target, console: Console) -> Iterator[Targe
             if started:
                 display.step("starting the Prefect server")
                 server.wait(api, home)
+        killed.mourn_processes()
         yield target
 
 

@@ -7,6 +7,7 @@ from netcadence.kube.access import Access
 from netcadence.kube.leftovers import Cleaning
 from netcadence.kube.run import Run
 from netcadence.kube.wire import Wire
+from tasks import killed
 from tasks.progress import listener
 from tasks.retry import if_transient
 from tasks.step import step
@@ -36,4 +37,6 @@ def remove_leftovers(
     """Delete what runs have left in these namespaces that live no longer."""
     listener().step("removing what runs have left")
     first, *others = namespaces
-    return leftovers.clean(access, first, wire, lease_namespace=lease_namespace, also=others)
+    done = leftovers.clean(access, first, wire, lease_namespace=lease_namespace, also=others)
+    killed.mourn(done.dead)
+    return done

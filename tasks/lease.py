@@ -14,6 +14,7 @@ from netcadence.judgement.court import Court
 from netcadence.kube.lease import IfBusy, LeaseLostError, Tenure, held
 from netcadence.kube.run import Run
 from netcadence.promptness import Promptness
+from tasks import killed
 from tasks.progress import listener
 from tasks.step import step
 
@@ -79,5 +80,6 @@ def hold(run: Run, namespace: str, if_busy: IfBusy, holding: ExitStack) -> Tenur
             run.run_id,
             if_busy=if_busy,
             on_wait=lambda holder: listener().step(f"waiting for run {holder}, which has the cluster"),
+            on_take_over=lambda dead: killed.mourn([dead]),
         )
     )

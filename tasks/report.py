@@ -22,7 +22,7 @@ from netcadence.record import Finding, Judgement, RunRecord, Verdict
 from netcadence.report import as_markdown
 from netcadence.report.page import heatmap, keep_run_page
 from netcadence.report.page.artifact import heatmap_as_markdown
-from tasks import ending
+from tasks import ending, killed
 from tasks.announcement import announce, kind_of
 from tasks.step import step
 
@@ -40,13 +40,20 @@ class Report:
 
 @step("label")
 def label(name: str, **tags: str) -> None:
-    """Name and tag the flow run for what it is; a tag is written `what:which`."""
+    """Name and tag the flow run for what it is, `what:which`, and mark it with its process."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
     added = {f"{what}:{which}" for what, which in tags.items()}
+    # Whoever makes processes for deployments writes down which one it is.
+    process = None if context.flow_run.deployment_id else killed.this_process()
     with get_client(sync_client=True) as client:
-        client.update_flow_run(context.flow_run.id, name=name, tags={*context.flow_run.tags, *added})
+        client.update_flow_run(
+            context.flow_run.id,
+            name=name,
+            tags={*context.flow_run.tags, *added},
+            infrastructure_pid=process,
+        )
 
 
 @step("report")

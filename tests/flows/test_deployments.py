@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -311,6 +312,50 @@ def test_a_look_at_the_history_that_takes_too_long_is_posted_too(run_tagged, no_
     assert state.name == "TimedOut"
     (body,) = no_verdict_posted("trends")
     assert (body["cluster"], body["state"]) == ("lab", "TimedOut")
+
+
+def beat(flow, flow_run):
+    """Send what a flow run of a flow sends from time to time, as if it had done so 5 s ago."""
+    from prefect.events import emit_event  # noqa: PLC0415 - imports Prefect
+
+    of_flow = {
+        "prefect.resource.id": f"prefect.flow.{flow}",
+        "prefect.resource.role": "flow",
+        "prefect.resource.name": "benchmark",
+    }
+    emit_event(
+        "prefect.flow-run.heartbeat",
+        resource={"prefect.resource.id": f"prefect.flow-run.{flow_run}"},
+        related=[of_flow],
+        occurred=datetime.now(UTC) - timedelta(seconds=5),
+    )
+
+
+def test_a_flow_run_that_falls_silent_has_crashed_and_one_that_ended_by_its_verdict_has_not(
+    alerts, ask, no_verdict_posted, tmp_path
+):
+    """Somebody is told of it, as of any other crash."""
+    from flows import deploying  # noqa: PLC0415 - imports Prefect
+
+    assert "netcadence: crashed in silence" in alerts.names
+    flow = ask("flows/", {"name": "benchmark"})["id"]
+    made = {"flow_id": flow, "state": {"type": "RUNNING"}, "tags": ["netcadence", "cluster:lab"]}
+    silent, ended = (ask("flow_runs/", made | {"name": name})["id"] for name in ("silent", "ended"))
+    content = yaml.safe_load(deploying.AUTOMATIONS.read_text())
+    (impatient,) = (each for each in content if each["name"] == "netcadence: crashed in silence")
+    impatient["name"] += ", at once"
+    watched = [f"prefect.flow-run.{each}" for each in (silent, ended)]
+    impatient["trigger"] |= {"within": 10, "match": {"prefect.resource.id": watched}}
+    file = tmp_path / "automations.yaml"
+    file.write_text(yaml.safe_dump([impatient]))
+    deploying.alert("lab", "", file=file)
+    for each in (ended, silent):
+        beat(flow, each)
+    ask(f"flow_runs/{ended}/set_state", {"state": {"type": "FAILED", "name": "SLABreached"}})
+    (body,) = no_verdict_posted("nothing was heard of it")
+    assert body["text"].startswith("silent: ")
+    assert ask(f"flow_runs/{silent}")["state_name"] == "Crashed"
+    assert ask(f"flow_runs/{ended}")["state_name"] == "SLABreached"
 
 
 def test_silence_is_posted_to_the_webhook_for_the_cluster_that_is_silent_and_no_other(watched, told, until):

@@ -130,6 +130,18 @@ def test_what_there_was_is_stored_as_interrupted(interrupted):
     assert rows["value"].isna().all()
 
 
+def test_its_flow_run_was_stopped_by_a_person_or_has_crashed_and_no_task_goes_on(interrupted, ask, until):
+    wanted = {"flow_runs": {"tags": {"any_": [f"run:{interrupted.run_id}"]}}}
+
+    def tasks_ended():
+        return all(each["end_time"] for each in ask("task_runs/filter", wanted))
+
+    until(tasks_ended)
+    (flow_run,) = ask("flow_runs/filter", wanted)
+    by_a_person = interrupted.number is signal.SIGINT
+    assert flow_run["state_name"] == ("Cancelled" if by_a_person else "Crashed")
+
+
 def test_the_run_is_listed_as_invalid(interrupted):
     (run,) = interrupted.lake.runs(run_id=interrupted.run_id).to_dict("records")
     assert run["verdict"] == "INVALID"

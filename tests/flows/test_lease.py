@@ -150,7 +150,21 @@ def killed_run(killed_at, write_scenario, access):
     return run_id
 
 
-def test_what_a_killed_run_has_left_is_removed_and_nothing_else(killed_run, netcadence, access, capsys):
+@pytest.fixture
+def states_of(ask):
+    """Return what asks Prefect for the states of a run's flow runs, and of all that they did."""
+
+    def states_of(run_id):
+        wanted = {"flow_runs": {"tags": {"any_": [f"run:{run_id}"]}}}
+        found = [*ask("flow_runs/filter", wanted), *ask("task_runs/filter", wanted)]
+        return {each["state_name"] for each in found}
+
+    return states_of
+
+
+def test_what_a_killed_run_has_left_is_removed_and_nothing_else(
+    killed_run, netcadence, access, capsys, states_of
+):
     """First it is only shown; a run that lives keeps what it has made. One was on the host network."""
     install(access, HOST_NAMESPACE, environment.MANIFESTS, on_host=True)
     create_run(Run(access, HOST_NAMESPACE, "left-on-hosts", shipped()[0]))
@@ -159,6 +173,7 @@ def test_what_a_killed_run_has_left_is_removed_and_nothing_else(killed_run, netc
     assert "would be removed" in shown
     assert f"Deployment/worker-{killed_run}" in shown
     assert leftovers.find(access, "netcadence", NETCADENCE, run_id=killed_run)
+    assert "Running" in states_of(killed_run)
     with another_run(access, "living-one"):
         run = Run(access, "netcadence", "living-one", shipped()[0])
         create_run(run)
@@ -168,25 +183,30 @@ def test_what_a_killed_run_has_left_is_removed_and_nothing_else(killed_run, netc
         assert f"Deployment/worker-{killed_run}" in shown
         assert {each.run_id for each in leftovers.find(access, "netcadence", NETCADENCE)} == {"living-one"}
         assert not leftovers.find(access, HOST_NAMESPACE, NETCADENCE)
+        assert states_of(killed_run) <= {"Crashed", "Completed"}
         assert netcadence("clean", "--run-id", "living-one") == ExitCode.BUSY
     assert netcadence("clean", "--run-id", "living-one") == 0
     assert not leftovers.find(access, "netcadence", NETCADENCE)
 
 
-def test_the_next_run_takes_over_from_a_killed_one(killed_run, measure, write_scenario, netcadence):
-    """Also where it was told to refuse: only a run that lives keeps it away."""
+def test_the_next_run_takes_over_from_a_killed_one(
+    killed_run, measure, write_scenario, netcadence, states_of
+):
+    """Also where it was told to refuse: only a run that lives keeps it away. Prefect learns of the other."""
     state = measure(write_scenario("tcp-next"), if_busy=IfBusy.REFUSE)
     assert state.result().judgement.verdict is Verdict.PASS
+    assert states_of(killed_run) <= {"Crashed", "Completed"}
     assert netcadence("clean", "--run-id", killed_run) == 0
 
 
-def test_housekeeping_leaves_a_table_of_what_it_removed(killed_run, cluster, artifacts):
+def test_housekeeping_leaves_a_table_of_what_it_removed(killed_run, cluster, artifacts, states_of):
     from flows.housekeeping import housekeeping  # noqa: PLC0415 - imports Prefect
 
     state = housekeeping(Sweep(kubeconfig=str(cluster.kubeconfig), cluster="lab"), return_state=True)
     done = state.result()
     assert {each.run_id for each in done.found} == {killed_run}
     assert done.lease_of == killed_run
+    assert states_of(killed_run) <= {"Crashed", "Completed"}
     assert not done.remaining
     (artifact,) = artifacts(state)
     assert artifact["key"] == "housekeeping-lab"

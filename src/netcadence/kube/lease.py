@@ -284,6 +284,7 @@ def held(
     if_busy: IfBusy = IfBusy.WAIT,
     terms: Terms = Terms(),
     on_wait: Callable[[str], None] = lambda _run_id: None,
+    on_take_over: Callable[[str], None] = lambda _run_id: None,
 ) -> Iterator[Tenure]:
     """Hold a namespace's lease while something is measured there; it is given back whatever happens.
 
@@ -291,6 +292,7 @@ def held(
         if_busy: Whether to wait for the run that holds it, for as long as that run lives, or to give up. What
             a killed run has left is waited for in either case: only a renewal proves a holder alive.
         on_wait: Called with the holder's run id whenever there is one to wait for.
+        on_take_over: Called with the run id of a holder that was found dead, once the lease is ours.
 
     Raises:
         ClusterBusyError: Another run holds it and lives, and one was told not to wait.
@@ -315,6 +317,8 @@ def held(
             on_wait(waiting_for)
         time.sleep(_LOOK_S)
     try:
+        if found and found.run_id:
+            on_take_over(found.run_id)
         yield tenure
     finally:
         tenure.give_back()

@@ -61,6 +61,11 @@ class Cleaning:
     remaining: tuple[Leftover, ...]
     lease_of: str = ""
 
+    @property
+    def dead(self) -> tuple[str, ...]:
+        """The runs that have left something, an acceptance's lease included."""
+        return tuple(sorted({each.run_id for each in self.found} | ({self.lease_of} - {""})))
+
 
 def of(run: Run) -> tuple[Leftover, ...]:
     """Return what is still there of a run."""
