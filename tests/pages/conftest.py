@@ -108,6 +108,19 @@ def many(make_record):
 
 
 @pytest.fixture(scope="session")
+def wide_mesh(make_record):
+    """Sixty nodes, each with the next seven, one of which receives slowly; one pair has no figure."""
+    names = [f"node-{number:02}.eu-1.example" for number in range(60)]
+    sides = [(one, (one + step) % 60) for one in range(60) for step in range(1, 8)]
+    outcomes = [
+        outcome(number, 40_000.0 if other == 33 else 70_000.0, (names[one], names[other]))
+        for number, (one, other) in enumerate(sides)
+    ]
+    outcomes[0] = outcome(0, None, (names[0], names[1]))
+    return make_record(*outcomes, config='{"shape": "mesh"}')
+
+
+@pytest.fixture(scope="session")
 def make_past():
     """Make what runs came to on so many nights until the run's own."""
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from netcadence.report.page import keep_acceptance_page
+from netcadence.report.page import keep_acceptance_page, run_page
 
 PHONE, DESK = 390, 1280
 #: The least contrast of text to what is behind it, by WCAG 2.2 for level AA.
@@ -77,6 +77,24 @@ def test_a_page_fits_its_screen_asks_nobody_and_has_nothing_to_complain_about(br
     assert browser.run(_CONTRASTS) == []
     assert browser.complaints == []
     assert browser.requests == []
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_labels_of_a_mesh_of_many_nodes_stand_clear_of_each_other(
+    browser, wide_mesh, make_judgement, tmp_path, width
+):
+    page = tmp_path / "mesh.html"
+    page.write_text(run_page(wide_mesh, make_judgement()), encoding="utf-8")
+    browser.open(page, width=width)
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run(_CONTRASTS) == []
+    for kind, begin, end in (("row", "top", "bottom"), ("column", "left", "right")):
+        places = browser.run(
+            f"[...document.querySelectorAll('.map .{kind}')].map((each) => each.getBoundingClientRect())"
+            f".filter((each) => each.width).map((each) => [each.{begin}, each.{end}])"
+        )
+        assert len(places) >= 6
+        assert all(one[1] <= other[0] for one, other in pairwise(places))
 
 
 def test_light_and_dark_are_two_pages(browser, file):

@@ -48,34 +48,26 @@ def test_a_picture_of_a_mesh_has_each_figure_and_believes_no_name(mesh):
 
 
 @pytest.fixture(scope="module")
-def wide_mesh(make_record):
-    """Sixty nodes, each with the next seven, one of which receives slowly; one pair has no figure."""
-    names = [f"node-{number:02}.eu-1.example" for number in range(60)]
-    sides = [(one, (one + step) % 60) for one in range(60) for step in range(1, 8)]
-    outcomes = [
-        outcome(number, 40_000.0 if other == 33 else 70_000.0, (names[one], names[other]))
-        for number, (one, other) in enumerate(sides)
-    ]
-    outcomes[0] = outcome(0, None, (names[0], names[1]))
-    return heatmap.of_mesh(make_record(*outcomes, config='{"shape": "mesh"}'))
+def wide(wide_mesh):
+    return heatmap.of_mesh(wide_mesh)
 
 
-def test_a_mesh_of_many_nodes_has_as_many_labels_as_there_is_room_for_and_the_slow_nodes(wide_mesh):
-    words = words_in(picture.of_heatmap(wide_mesh))
+def test_a_mesh_of_many_nodes_has_as_many_labels_as_there_is_room_for_and_the_slow_nodes(wide):
+    words = words_in(picture.of_heatmap(wide))
     assert {"node-00 0", "node-58 58", "33"} <= set(words)
     assert not {"node-01 1", "32"} & set(words)
-    columns = wide_mesh.columns(3.6)
+    columns = wide.columns(3.6)
     assert [label.node.number for label in columns if label.is_slow] == [33]
     assert all(other.place - one.place >= 3.6 for one, other in pairwise(columns))
 
 
-def test_in_a_mesh_of_many_nodes_a_pair_that_stands_out_says_which_it_is(wide_mesh):
-    said = [shape.said for shape in wide_mesh.outliers]
+def test_in_a_mesh_of_many_nodes_a_pair_that_stands_out_says_which_it_is(wide):
+    said = [shape.said for shape in wide.outliers]
     assert said[0] == "node-00.eu-1.example → node-01.eu-1.example: no figure"
     assert "node-30.eu-1.example → node-33.eu-1.example: 40,000 KBytes/s" in said
     assert len(said) == 1 + 7
-    assert "419 of 3,540 pairs of nodes" in wide_mesh.said
-    assert "1 more without a figure" in wide_mesh.said
+    assert "419 of 3,540 pairs of nodes" in wide.said
+    assert "1 more without a figure" in wide.said
 
 
 def test_a_browser_shows_the_markdown_of_a_picture_without_asking_anybody(browser, plot, mesh, tmp_path):
