@@ -122,6 +122,7 @@ def benchmark(
         requirements = slas.load(sla).requirements_for(chosen)
     spoken = wires.find(wire)
     spoken.check(chosen)
+    keeper.require_writable()
     if run_id:
         keeper.require_new(run_id)
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
