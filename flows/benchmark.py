@@ -114,17 +114,12 @@ def benchmark(
     """
     home = environment.home()
     lake = lake or str(home.lake)
-    adjusted = Adjustment.model_validate(adjustment or {})
-    found = scenario if isinstance(scenario, Scenario) else scenarios.find(scenario)
-    chosen, keeper = adjusted.of(found), Lake(lake)
-    chosen.require_within_limits()
+    chosen, spoken = acceptable(scenario, adjustment), wires.find(wire)
     if requirements is None:
         requirements = slas.load(sla).requirements_for(chosen)
-    spoken = wires.find(wire)
     spoken.check(chosen)
-    keeper.require_writable()
-    if run_id:
-        keeper.require_new(run_id)
+    keeper = Lake(lake)
+    require_room(keeper, run_id)
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
     place = spoken.place(namespace, on_host=chosen.on_host)
     course = Course.begin(Run(access, place, run_id or new_run_id(chosen.name), chosen, spoken))
@@ -171,6 +166,21 @@ def benchmark(
     conclude(record, verdict, lake)
     done = report(Report(record, verdict, keeper.url), lake, home)
     return state_of(done)
+
+
+def acceptable(scenario: str | Scenario, adjustment: Adjustment | None) -> Scenario:
+    """Return a scenario as it is asked for, which is within its limits."""
+    found = scenario if isinstance(scenario, Scenario) else scenarios.find(scenario)
+    chosen = Adjustment.model_validate(adjustment or {}).of(found)
+    chosen.require_within_limits()
+    return chosen
+
+
+def require_room(keeper: Lake, run_id: str) -> None:
+    """Refuse a lake that takes no files, and the id of a run that it has."""
+    keeper.require_writable()
+    if run_id:
+        keeper.require_new(run_id)
 
 
 def outset(course: Course, lease_namespace: str | None) -> Layout | None:
