@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -88,7 +89,7 @@ def deploy(
         Lake(environment.lake(lake)).require_writable()
     home = environment.make_home()
     console = Console()
-    with Display(console, "netcadence") as display:
+    with ExitStack() as held, Display(console, "netcadence") as display:
         display.step("loading")
         from flows import deploying, worker  # noqa: PLC0415 - imports Prefect, which takes seconds
         from netcadence.order import Where  # noqa: PLC0415 - likewise the Kubernetes client
@@ -109,8 +110,8 @@ def deploy(
         )
         chosen = deploying.process_pool() if pool is PoolType.PROCESS else deploying.kubernetes_pool(image)
         told = deploying.variables(where, pool=chosen, lake=lake or str(home.lake), timezone=timezone)
-        api = environment.prepare(home)
         display.step("looking for the Prefect server")
+        api = held.enter_context(server.placed(environment.prepare(home), home, display.remark))
         if server.start(api, home):
             display.step("starting the Prefect server")
             server.wait(api, home)

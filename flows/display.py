@@ -77,6 +77,10 @@ class Display:
             line = f"{elapsed_s:6.1f} s  {self._title}  {what}"
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    def remark(self, what: str) -> None:
+        """Say something that stays, above the steps."""
+        self._console.print(what, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
     def count(self, done: int, total: int) -> None:
         """Show how much of the step is done."""
         self._progress.update(self._task, done=done, of=total, note=f"{done} of {total}")

@@ -46,7 +46,15 @@ def prepare(home: Home) -> str:
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(home.prefect))
     os.environ.setdefault("PREFECT_PROFILES_PATH", str(home.prefect / "profiles.toml"))
-    return os.environ.setdefault("PREFECT_API_URL", _DEFAULT_API)
+    return os.environ.setdefault("PREFECT_API_URL", usual(home))
+
+
+def usual(home: Home) -> str:
+    """Return where the Prefect API is that nobody has named."""
+    try:
+        return home.server_at.read_text()
+    except OSError:
+        return _DEFAULT_API
 
 
 def home() -> Home:

@@ -174,6 +174,7 @@ def surroundings(home: Home, target: Target, console: Console) -> Iterator[Targe
     with ExitStack() as held:
         with Display(console, "netcadence") as display:
             display.step("looking for the Prefect server")
+            api = held.enter_context(server.placed(api, home, display.remark))
             started = server.start(api, home)
             if target.embedded:
                 display.step("bringing up the embedded cluster")

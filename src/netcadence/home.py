@@ -42,6 +42,11 @@ class Home:
         return self.root / "prefect"
 
     @property
+    def server_at(self) -> Path:
+        """A file with the address of this home's Prefect server, where that is not the usual one."""
+        return self.prefect / "server.url"
+
+    @property
     def served_at(self) -> Path:
         """A file with the address at which reports and Data Docs are served, or were; locked meanwhile."""
         return self.prefect / "pages.url"
