@@ -1,9 +1,18 @@
 """Thresholds as people write them."""
 
+from pathlib import Path
+
 import pytest
 
 from netcadence import scenario, sla
 from netcadence.errors import InvalidInputError
+
+WORDS = Path(sla.DEFAULT).with_name("README.md").read_text(encoding="utf-8")
+
+
+def test_every_word_can_be_written_in_a_file_and_is_explained():
+    assert sorted(sla.Thresholds.model_fields) == sorted(sla.VOCABULARY)
+    assert [name for name in sla.VOCABULARY if f"| `{name}` |" not in WORDS] == []
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netcadence.figures import yielded
+from netcadence.scenario import Scenario
 from netcadence_worker.contract import Protocol, Reason
 from netcadence_worker.metrics import METRICS, POSITIONS
 from netcadence_worker.parsing import ToolOutput, UnusableOutput, iperf3
@@ -100,6 +102,16 @@ def test_every_good_run_is_read_and_its_figures_are_sane(name):
     for interval in measured.intervals:
         assert interval.end - interval.start > 0.1
         assert all(METRICS[metric].is_sane(value) for metric, value in interval.values.items())
+
+
+@pytest.mark.parametrize("name", [f"iperf3-3.12/{name}" for name in PAIRS])
+def test_a_scenario_yields_what_is_read_and_nothing_else(name):
+    protocol = asked(name)["protocol"]
+    mine = Scenario.model_validate(
+        {"name": "mine", "title": "Mine", "protocol": protocol, "tool": "iperf3"}
+        | {"options": {"iperf3": {"bandwidth": 1_000_000}}}
+    )
+    assert figures(read(name)).keys() == set(yielded(mine))
 
 
 @pytest.mark.parametrize("name", [f"iperf3-3.12/{name}" for name in PAIRS if "tcp" in name])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from netcadence_worker.contract import RequestSpec, Role
+from netcadence_worker.contract import TOOLS_OF, RequestSpec, Role, Tool
 from netcadence_worker.destination import Destination
 from netcadence_worker.path_check import Knock
-from netcadence_worker.tools import driver_of
+from netcadence_worker.tools import DRIVEN, driver_of
 
 BASE = {
     "runID": "r",
@@ -35,6 +35,11 @@ def client(asked, destination):
 
 def server(asked):
     return driver_of(asked.tool).server(asked).argv
+
+
+def test_whatever_makes_a_protocols_traffic_is_driven_or_the_workers_own_prober():
+    named = set().union(*TOOLS_OF.values())
+    assert named == {*DRIVEN, Tool.PROBE}
 
 
 def test_tcp_pair():

@@ -8,6 +8,7 @@ Most workers drive one tool in their life, so that each driver is loaded when it
 
 To add a tool: name it in the contract (`Tool`, `TOOLS_OF`, `ToolOptions`, `reporting_role`), write its parser
 in `parsing`, its driver in a module here, and add that to what is driven.
+CONTRIBUTING.md says where else it has to be told.
 """
 
 # ruff: noqa: PLC0415 - see above
