@@ -20,6 +20,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
 from flows import environment
 from netcadence import scenario as scenarios
@@ -77,6 +78,9 @@ _REASONS = (
     flow_run_name="{scenario} {run_id}",
     validate_parameters=False,
     on_crashed=[ending.stopped],
+    # Each run would ask the server three times whether and where results are kept.
+    persist_result=False,
+    result_storage=PREFECT_LOCAL_STORAGE_PATH.value(),
 )
 def benchmark(
     scenario: str | Scenario,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from prefect.context import SyncClientContext
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from rich.console import Console
 from rich.text import Text
@@ -183,6 +184,9 @@ def surroundings(home: Home, target: Target, console: Console) -> Iterator[Targe
             if started:
                 display.step("starting the Prefect server")
                 server.wait(api, home)
+        # One client for all flows: each makes a TLS context, 50 ms of processor time, for plain HTTP as well.
+        with server_needed(home):
+            held.enter_context(SyncClientContext.get_or_create())
         killed.mourn_processes()
         yield target
 
