@@ -12,6 +12,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, 
 from rich.progress_bar import ProgressBar
 from rich.table import Column
 
+from tasks.progress import Listener
+
 
 class _Bar(BarColumn):
     """A bar of what is done, or of the time that has passed; it only moves where neither is known.
@@ -40,7 +42,7 @@ def _whole() -> Column:
     return Column(no_wrap=True)
 
 
-class Display:
+class Display(Listener):
     """A listener of the tasks' progress, drawn with rich; a context manager for one run."""
 
     def __init__(self, console: Console, title: str) -> None:

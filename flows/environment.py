@@ -29,6 +29,7 @@ _QUIET: Final = {
     "GX_ANALYTICS_ENABLED": "false",
     # The progress display speaks on the terminal; the log is in the Prefect UI.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
 }
 #: Of the server that is started here: what tasks do is written together and not one by one. Whoever begins a
 #: flow run while SQLite is written is refused, and tries again 2 s later.

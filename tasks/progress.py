@@ -7,34 +7,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, Protocol
+from typing import Final
 
 
-class Listener(Protocol):
-    """Shows progress."""
+class Listener:
+    """Hears of progress; what it has no method of its own for, it passes over."""
 
     def step(self, what: str) -> None:
-        """Say that a step begins."""
+        """Hear that a step begins."""
 
     def count(self, done: int, total: int) -> None:
-        """Say how much of the present step is done."""
+        """Hear how much of the present step is done."""
 
     def traffic(self, seconds: float) -> None:
-        """Say that traffic will flow for some time."""
+        """Hear that traffic will flow for some time."""
+
+    def remark(self, what: str) -> None:
+        """Hear of something that is to be seen later on, too."""
 
 
-class _Silent:
-    def step(self, what: str) -> None:
-        pass
-
-    def count(self, done: int, total: int) -> None:
-        pass
-
-    def traffic(self, seconds: float) -> None:
-        pass
-
-
-_SILENT: Final = _Silent()
+_SILENT: Final = Listener()
 _listener: ContextVar[Listener] = ContextVar("listener")
 
 
@@ -81,8 +73,13 @@ class Chapters:
             elif front == number:
                 tell(self._listener)
 
+    def remark(self, what: str) -> None:
+        """Tell the listener what is to be seen whichever chapter is in front."""
+        with self._lock:
+            self._listener.remark(what)
 
-class Chapter:
+
+class Chapter(Listener):
     """A listener for one of several; see `Chapters`."""
 
     def __init__(self, chapters: Chapters, number: int, title: str) -> None:
@@ -105,6 +102,10 @@ class Chapter:
         """Say that traffic will flow for some time."""
         self._traffic = (seconds, time.monotonic())
         self._chapters.hear(self._number, lambda listener: listener.traffic(seconds))
+
+    def remark(self, what: str) -> None:
+        """Say something that is to be seen later on, too."""
+        self._chapters.remark(f"{self._title}: {what}")
 
     def repeat(self, listener: Listener) -> None:
         """Tell a listener what goes on, as far as it has been said."""

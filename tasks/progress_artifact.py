@@ -14,14 +14,14 @@ from prefect import get_client, get_run_logger
 from prefect.artifacts import create_progress_artifact
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from tasks.progress import heard_by
+from tasks.progress import Listener, heard_by
 
 #: Seconds between two updates. Each is one short request, for on a small machine it runs beside the traffic.
 _EVERY_S: Final = 2.0
 _WHOLE: Final = 100.0
 
 
-class ProgressArtifact:
+class ProgressArtifact(Listener):
     """A listener: each step is a line of the flow run's log, traffic a bar that fills while it flows."""
 
     def __init__(self) -> None:
@@ -34,6 +34,10 @@ class ProgressArtifact:
         self.end()
         self._logger.info(what)
         self._what = what
+
+    def remark(self, what: str) -> None:
+        """Log it where warnings are looked for."""
+        self._logger.warning(what)
 
     def count(self, done: int, total: int) -> None:
         """Do nothing: many pairs report within a second, and each would be a request."""

@@ -26,6 +26,7 @@ from netcadence.home import VARIABLE, Home
 from netcadence.kube.access import Access
 from netcadence.kube.resource import POD, REQUEST
 from netcadence_worker.contract import RUN_LABEL
+from tasks.progress import Listener
 from tests.shared_server import SharedServer
 
 WORKER = (sys.executable, "-m", "netcadence_worker")
@@ -238,7 +239,7 @@ def killed_at(prefect, cluster):
         assert process.wait(10) == 0
 
 
-class Meddler:
+class Meddler(Listener):
     """Listens to a run's progress, and does something to it at a certain moment.
 
     Attributes:
@@ -252,9 +253,6 @@ class Meddler:
     def step(self, what):
         if self._step and what.startswith(self._step):
             self._act()
-
-    def count(self, done, total):
-        pass
 
     def traffic(self, _seconds):
         if self._step == "traffic":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tasks.progress import Chapters
+from tasks.progress import Chapters, Listener
 
 
-class Listener:
+class Told(Listener):
     def __init__(self):
         self.told = []
 
@@ -18,12 +18,16 @@ class Listener:
     def traffic(self, seconds):
         self.told.append(round(seconds))
 
+    def remark(self, what):
+        self.told.append(what)
+
 
 def test_only_the_one_in_front_is_told_of_and_what_it_does_when_it_comes_there():
-    listener, front = Listener(), 0
+    listener, front = Told(), 0
     first, second = Chapters(listener, ["tcp-1:1", "udp-1:1"], lambda: front).all
     first.step("deploying")
     second.step("waiting")
+    second.remark("late")
     first.count(1, 2)
     front = 1
     first.step("judging")
@@ -31,6 +35,7 @@ def test_only_the_one_in_front_is_told_of_and_what_it_does_when_it_comes_there()
     first.count(2, 2)
     assert listener.told == [
         "1 of 2  tcp-1:1  deploying",
+        "2 of 2  udp-1:1: late",
         (1, 2),
         "2 of 2  udp-1:1  waiting",
         10,

@@ -11,6 +11,7 @@ from netcadence.embedded.state import ROOT_VARIABLE
 from netcadence.kube.resource import DEPLOYMENT, LEASE, POD, REQUEST, RUN, Resource
 from netcadence.lake import Lake
 from netcadence_worker.contract import RUN_LABEL, Phase, Role
+from tasks.progress import Listener
 
 REPLICA_SET = Resource("apps", "v1", "replicasets", "ReplicaSet")
 
@@ -29,7 +30,7 @@ WORDS = {
 }
 
 
-class Saboteur:
+class Saboteur(Listener):
     """Listens to a run, and does something as a phase begins.
 
     Attributes:
@@ -49,12 +50,6 @@ class Saboteur:
             if moment in self.plan:
                 self.done.append(moment)
                 self.plan[moment]()
-
-    def count(self, done, total):
-        pass
-
-    def traffic(self, _seconds):
-        pass
 
 
 @pytest.fixture(scope="session")
