@@ -8,7 +8,7 @@ import re
 import sys
 import textwrap
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,12 +16,14 @@ from rich.text import Text
 
 from flows import environment
 from flows.options import Json, LakeAddress
-from flows.output import print_json
+from flows.output import print_json, print_json_rows
 from netcadence.errors import InvalidInputError
 from netcadence.words import counted
 
 #: From here on a figure is printed without decimals.
 _WHOLE = 100_000
+#: Rows of a table: who wants more of them than anybody reads wants them for a program.
+_MOST_ROWS = 1_000
 _NUMBER = re.compile(r"-?[\d,.]*(e[+-]\d+)?", re.ASCII)
 Days = Annotated[
     int,
@@ -124,7 +126,8 @@ def sql(
     *,
     lake: LakeAddress = None,
     form: Annotated[
-        Format, typer.Option("--format", metavar="FORM", help="table, csv or json.")
+        Format,
+        typer.Option("--format", metavar="FORM", help="table, of 1,000 rows at most; csv or json, of all."),
     ] = Format.TABLE,
     tables: Annotated[
         bool, typer.Option("--tables", help="Show what there is to ask, and ask nothing.")
@@ -149,21 +152,28 @@ def sql(
         raise InvalidInputError(
             "sql: no query; allowed: one statement, such as 'SELECT * FROM runs', or --tables"
         )
-    answer = lakes.ask(Storage(environment.lake(lake)), query)
-    rows = answer.rows.to_pylist()
+    most = _MOST_ROWS + 1 if form is Format.TABLE else None
+    answer = lakes.ask(Storage(environment.lake(lake)), query, most=most)
+    rows = (row for batch in answer.rows.to_batches(max_chunksize=_MOST_ROWS) for row in batch.to_pylist())
     names = answer.rows.column_names
     if form is Format.JSON:
-        print_json(rows)
+        print_json_rows(rows)
     elif form is Format.CSV:
         writer = csv.writer(sys.stdout)
         writer.writerow(names)
         writer.writerows([row[name] for name in names] for row in rows)
     else:
-        print(_aligned(names, [[_cell(row[name]) for name in names] for row in rows]))  # noqa: T201
-        if not rows:
-            print("(no row)")  # noqa: T201
+        _print_table(names, list(rows))
     for each in answer.left_out:
         print(f"left out {each}", file=sys.stderr)  # noqa: T201
+
+
+def _print_table(names: list[str], rows: list[dict[str, Any]]) -> None:
+    print(_aligned(names, [[_cell(row[name]) for name in names] for row in rows[:_MOST_ROWS]]))  # noqa: T201
+    if not rows:
+        print("(no row)")  # noqa: T201
+    if len(rows) > _MOST_ROWS:
+        print(f"the first {_MOST_ROWS:,} rows; --format csv or json prints all", file=sys.stderr)  # noqa: T201
 
 
 def _cell(value: object) -> str:

@@ -6,6 +6,7 @@ The files are read through pyarrow, so that DuckDB reaches what the lake reaches
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from netcadence.document import closest
 from netcadence.errors import InvalidInputError
 from netcadence.lake.reading import EVERYTHING, LeftOut, diagnosed, fragment_of, read_part
 from netcadence.lake.schemas import READ_SCHEMAS, table_of
@@ -36,6 +38,8 @@ TABLES: Final[Mapping[str, str]] = {
     "accepted_levels": "one row a level of a series that somebody accepted, with who and why",
     "raw": "one row a tool, with what it printed",
 }
+#: DuckDB's own hint would name one of its tables.
+_MISSING: Final = re.compile(r"^Catalog Error: Table with name (\S+) does not exist")
 #: A baseline measures a run's pairs by another way as well, and stands in the same table.
 _MEASURED: Final = """
     SELECT results.* FROM results JOIN (SELECT cluster, run_id, path, verdict FROM runs) AS run
@@ -55,8 +59,11 @@ class Answer:
     left_out: tuple[str, ...]
 
 
-def ask(storage: Storage, query: str) -> Answer:
+def ask(storage: Storage, query: str, *, most: int | None = None) -> Answer:
     """Run a query; files that turn out to be broken further in are left out, and it is run once more.
+
+    Args:
+        most: How many rows are wanted at most; by default all.
 
     Raises:
         InvalidInputError: DuckDB does not take the query; the text is its own.
@@ -64,20 +71,27 @@ def ask(storage: Storage, query: str) -> Answer:
     """
     views, left_out = unchanged(lambda: _views(storage, query, whole=False))
     try:
-        rows = _run(query, views)
+        rows = _run(query, views, most)
     except duckdb.Error as error:
         if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
-            raise InvalidInputError(f"query: {error}") from error
+            raise InvalidInputError(f"query: {_told(error)}") from error
         _log.debug("each file is looked through: %s", error)
         views, left_out = unchanged(lambda: _views(storage, query, whole=True))
         try:
-            rows = _run(query, views)
+            rows = _run(query, views, most)
         except duckdb.Error as other:
             raise InvalidInputError(f"query: {other}") from other
     return Answer(rows, tuple(f"{storage.url_of(each.path)}: {each.reason}" for each in left_out))
 
 
-def _run(query: str, views: Mapping[str, ds.Dataset]) -> pa.Table:
+def _told(error: duckdb.Error) -> str:
+    missing = _MISSING.search(str(error))
+    if missing is None:
+        return str(error)
+    return f"there is no table {missing[1]}{closest(missing[1], TABLES)}; allowed: {', '.join(TABLES)}"
+
+
+def _run(query: str, views: Mapping[str, ds.Dataset], most: int | None) -> pa.Table:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for table, dataset in views.items():
@@ -88,7 +102,9 @@ def _run(query: str, views: Mapping[str, ds.Dataset]) -> pa.Table:
             connection.execute(f"CREATE VIEW measured AS {_MEASURED}")
         found = connection.sql(query)
         # A statement without rows, such as SET, gives nothing.
-        return pa.table({}) if found is None else found.to_arrow_table()
+        if found is None:
+            return pa.table({})
+        return (found if most is None else found.limit(most)).to_arrow_table()
 
 
 def _views(storage: Storage, query: str, *, whole: bool) -> tuple[dict[str, ds.Dataset], list[LeftOut]]:

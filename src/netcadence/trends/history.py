@@ -155,12 +155,12 @@ class History:
                 ("metric", self.query.metric),
                 ("node", self.query.node),
                 ("path", self.query.path),
-                ("since", self.query.since and f"{self.query.since:%Y-%m-%d %H:%M}"),
-                ("until", self.query.until and f"{self.query.until:%Y-%m-%d %H:%M}"),
             )
             if value
         )
         asked = f" for {where}" if where else ""
+        for word, bound in (("since", self.query.since), ("until", self.query.until)):
+            asked += f" {word} {bound:%Y-%m-%d %H:%M}" if bound else ""
         broken = f"; {len(self.left_out)} files could not be read" if self.left_out else ""
         if not self._runs_seen:
             return f"the lake {self.lake.url} holds no run{asked}{broken}"

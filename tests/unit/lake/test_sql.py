@@ -55,6 +55,24 @@ def test_a_query_that_is_none_is_refused_in_duckdbs_words(nights):
         asked(nights, "SELECT velocity FROM runs")
 
 
+def test_a_table_that_there_is_not_is_refused_with_those_that_there_are(nights):
+    with pytest.raises(InvalidInputError, match=r"no table run \(did you mean 'runs'\?\); allowed: runs, "):
+        asked(nights, "SELECT * FROM run")
+
+
+def test_a_table_ends_after_a_thousand_rows_and_the_other_forms_have_all(nights, capsys):
+    query = "SELECT unnest(range(1001)) AS n, 'nan'::DOUBLE AS missing FROM runs LIMIT 1001"
+    printed = {}
+    for form in lake_commands.Format:
+        lake_commands.sql(query, lake=nights.url, form=form)
+        printed[form.value] = capsys.readouterr()
+    assert len(printed["table"].out.splitlines()) == 2 + 1000
+    assert printed["table"].err == "the first 1,000 rows; --format csv or json prints all\n"
+    assert len(printed["csv"].out.splitlines()) == 1 + 1001
+    rows = json.loads(printed["json"].out, parse_constant=pytest.fail)
+    assert (len(rows), rows[-1]) == (1001, {"n": 1000, "missing": None})
+
+
 def test_rows_are_printed_as_table_csv_or_json(nights, capsys):
     query = "SELECT run_id, planned_pairs, started_at FROM runs ORDER BY run_id LIMIT 1"
     for form, expected in {
