@@ -115,6 +115,11 @@ def deploy(
         if server.start(api, home):
             display.step("starting the Prefect server")
             server.wait(api, home)
+        if credentials:
+            from tasks.credentials import kubeconfig_of  # noqa: PLC0415 - imports Prefect
+
+            with kubeconfig_of(credentials):
+                pass  # a block that is not there would be found at night
         display.step("registering deployments")
         deployments = deploying.register(told, chosen)
         alerts = deploying.alert(where.cluster, webhook)

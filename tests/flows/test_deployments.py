@@ -449,6 +449,14 @@ def test_a_block_that_is_not_there_is_named(prefect):
         kubeconfig_of("gone").__enter__()
 
 
+def test_nothing_is_registered_with_a_block_that_is_not_there(prefect, home, ask, capsys):
+    del prefect, home
+    words = ["deploy", "--credentials", "gone", "--cluster", "elsewhere"]
+    assert outcome_of(lambda: application(words, standalone_mode=False)) == 2
+    assert "credentials 'gone': Prefect has no block" in " ".join(capsys.readouterr().err.split())
+    assert not [each for each in ask("deployments/filter", {}) if "elsewhere" in each["name"]]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
