@@ -204,7 +204,8 @@ def acceptance(
             for run in {each.namespace: each for each in by_need}.values():
                 prepare(run, environment.MANIFESTS, lease_namespace)
         with progress.phase("lease"):
-            tenure = leases.hold(runs[0], lease_namespace, IfBusy(if_busy), holding)
+            below = [each.run_id for each in progress.measured]
+            tenure = leases.hold(runs[0], lease_namespace, IfBusy(if_busy), holding, below)
         where = Surroundings(access.cluster, kubeconfig, context, namespace, lake)
         if programme.traffic_s >= _WORTH_A_COURT_S and may_give_way():
             where = replace(where, court=holding.enter_context(Court()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -70,14 +70,19 @@ def of_caller() -> Tenancy | None:
 
 
 @step("lease")
-def hold(run: Run, namespace: str, if_busy: IfBusy, holding: ExitStack) -> Tenure:
-    """Take the cluster's lease, once it is free; it is given back when `holding` is closed."""
+def hold(run: Run, namespace: str, if_busy: IfBusy, holding: ExitStack, runs: Collection[str] = ()) -> Tenure:
+    """Take the cluster's lease, once it is free; it is given back when `holding` is closed.
+
+    Args:
+        runs: Those that measure under it, where it is an acceptance's.
+    """
     listener().step("taking the cluster's lease")
     return holding.enter_context(
         held(
             run.access,
             namespace,
             run.run_id,
+            runs=runs,
             if_busy=if_busy,
             on_wait=lambda holder: listener().step(f"waiting for run {holder}, which has the cluster"),
             on_take_over=lambda dead: killed.mourn([dead]),

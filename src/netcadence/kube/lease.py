@@ -11,7 +11,7 @@ import enum
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,8 @@ from netcadence.kube.errors import ApiRefusedError
 from netcadence.kube.resource import LEASE
 
 NAME: Final = "netcadence"
+#: Names the runs that measure under a lease, between commas: an acceptance holds it for all of its own.
+RUNS_ANNOTATION: Final = "netcadence.io/runs"
 _LOOK_S: Final = 1.0
 #: The least pause between two tries to renew; after a failure one is not left waiting for the usual one.
 _RETRY_S: Final = 1.0
@@ -65,19 +67,24 @@ class Holding:
         holder: The holder's identity: a run id, an underscore, and what tells two of the same id apart.
         version: Its resourceVersion, which changes with each renewal.
         duration_s: Seconds without a change after which it is abandoned.
+        runs: The runs that measure under it.
     """
 
     holder: str
     version: str
     duration_s: float
+    runs: frozenset[str]
 
     @classmethod
     def of(cls, lease: Object) -> Holding:
         spec = lease.get("spec") or {}
+        holder = spec.get("holderIdentity") or ""
+        runs = (lease["metadata"].get("annotations") or {}).get(RUNS_ANNOTATION, "")
         return cls(
-            holder=spec.get("holderIdentity") or "",
+            holder=holder,
             version=lease["metadata"]["resourceVersion"],
             duration_s=float(spec.get("leaseDurationSeconds") or 0),
+            runs=frozenset({holder.partition("_")[0], *runs.split(",")} - {""}),
         )
 
     @property
@@ -124,14 +131,14 @@ class Watcher:
 
 def living_holder(
     access: Access, namespace: str, *, on_doubt: Callable[[str], None] = lambda _run_id: None
-) -> tuple[str, Holding | None]:
-    """Tell which run holds a namespace's lease and lives; watches until that is certain.
+) -> tuple[Holding | None, Holding | None]:
+    """Tell whose a namespace's lease is that lives; watches until that is certain.
 
     Args:
         on_doubt: Called with the run's id while it is not yet certain.
 
     Returns:
-        The run's id, empty where none lives; and an abandoned lease, if one is left.
+        The lease where its holder lives, or else an abandoned one, if one is left.
     """
     watcher = Watcher(access, namespace)
     watcher.look()
@@ -139,10 +146,10 @@ def living_holder(
         on_doubt(watcher.holding.run_id)
     while not watcher.is_abandoned:
         if watcher.is_alive and watcher.holding:
-            return watcher.holding.run_id, None
+            return watcher.holding, None
         time.sleep(_LOOK_S)
         watcher.look()
-    return "", watcher.holding
+    return None, watcher.holding
 
 
 def remove(access: Access, namespace: str, abandoned: Holding) -> bool:
@@ -163,10 +170,13 @@ class Tenure:
     than others may take over.
     """
 
-    def __init__(self, access: Access, namespace: str, identity: str, terms: Terms) -> None:
+    def __init__(
+        self, access: Access, namespace: str, identity: str, terms: Terms, runs: Collection[str] = ()
+    ) -> None:
         self._access = access
         self._namespace = namespace
         self._identity = identity
+        self._annotations = {RUNS_ANNOTATION: ",".join(runs)}
         self._terms = terms
         self._version = ""
         self._renewed_at = time.monotonic()
@@ -211,7 +221,8 @@ class Tenure:
         }
         try:
             if found is None:
-                metadata = {"name": NAME, "labels": {"app.kubernetes.io/part-of": "netcadence"}}
+                labels = {"app.kubernetes.io/part-of": "netcadence"}
+                metadata = {"name": NAME, "labels": labels, "annotations": self._annotations}
                 body = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": metadata}
                 lease: Object | None = self._access.create(LEASE, body | {"spec": spec}, self._namespace)
             else:
@@ -228,7 +239,8 @@ class Tenure:
         return True
 
     def _write(self, spec: Object, version: str) -> Object:
-        body = {"metadata": {"resourceVersion": version}, "spec": spec}
+        metadata = {"resourceVersion": version, "annotations": self._annotations}
+        body = {"metadata": metadata, "spec": spec}
         return self._access.patch(LEASE, NAME, body, self._namespace)
 
     def _own_after_conflict(self) -> Object | None:
@@ -281,6 +293,7 @@ def held(
     namespace: str,
     run_id: str,
     *,
+    runs: Collection[str] = (),
     if_busy: IfBusy = IfBusy.WAIT,
     terms: Terms = Terms(),
     on_wait: Callable[[str], None] = lambda _run_id: None,
@@ -289,6 +302,7 @@ def held(
     """Hold a namespace's lease while something is measured there; it is given back whatever happens.
 
     Args:
+        runs: Those that measure under it, where these are others.
         if_busy: Whether to wait for the run that holds it, for as long as that run lives, or to give up. What
             a killed run has left is waited for in either case: only a renewal proves a holder alive.
         on_wait: Called with the holder's run id whenever there is one to wait for.
@@ -297,7 +311,7 @@ def held(
     Raises:
         ClusterBusyError: Another run holds it and lives, and one was told not to wait.
     """
-    tenure = Tenure(access, namespace, f"{run_id}_{secrets.token_hex(4)}", terms)
+    tenure = Tenure(access, namespace, f"{run_id}_{secrets.token_hex(4)}", terms, runs)
     watcher, waiting_for = Watcher(access, namespace), ""
     while True:
         found = watcher.look()

@@ -50,7 +50,8 @@ class Cleaning:
     """What became of a cluster's leftovers.
 
     Attributes:
-        alive: The run that holds the lease and lives; empty where none does. What is its own stays.
+        alive: The run or acceptance that holds the lease and lives; empty where none does. What is its own
+            stays, and what its checks have made.
         found: Of runs that live no longer.
         remaining: Those of them that were still there at the end.
         lease_of: The run whose abandoned lease was found; empty where there was none.
@@ -122,15 +123,17 @@ def clean(
     places = (namespace, *also)
     found = tuple(each for place in places for each in find(access, place, wire, run_id=run_id))
     alive, abandoned = lease.living_holder(access, lease_namespace, on_doubt=on_doubt)
-    if alive and alive == run_id:
+    own = alive.runs if alive else frozenset()
+    if run_id in own:
         raise ClusterBusyError(
             f"Run {run_id} is measuring on cluster {access.cluster}, and removes by itself what it has made; "
             "stop it with Ctrl-C where it was started, or wait until it is done"
         )
-    dead = tuple(each for each in found if each.run_id != alive)
+    dead = tuple(each for each in found if each.run_id not in own)
+    holder = alive.run_id if alive else ""
     lease_of = abandoned.run_id if abandoned and run_id in ("", abandoned.run_id) else ""
     if dry_run:
-        return Cleaning(alive, dead, dead, lease_of)
+        return Cleaning(holder, dead, dead, lease_of)
     for resource in _ROOTS:
         for each in dead:
             if each.resource == resource:
@@ -138,7 +141,7 @@ def clean(
     remaining = _wait_gone(access, dead, timeout_s) if dead else ()
     if abandoned and lease_of:
         lease.remove(access, lease_namespace, abandoned)
-    return Cleaning(alive, dead, remaining, lease_of)
+    return Cleaning(holder, dead, remaining, lease_of)
 
 
 def _kinds(access: Access, wire: Wire, others: tuple[Resource, ...]) -> tuple[Resource, ...]:

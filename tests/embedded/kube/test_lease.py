@@ -10,6 +10,7 @@ import pytest
 from netcadence.kube.errors import ApiRefusedError
 from netcadence.kube.lease import (
     NAME,
+    RUNS_ANNOTATION,
     ClusterBusyError,
     Holding,
     IfBusy,
@@ -54,12 +55,25 @@ def leases(access, namespace):
     return access.list(LEASE, namespace)[0]
 
 
+def alive(access, namespace):
+    """Return the runs that measure under a lease whose holder lives."""
+    found, _ = living_holder(access, namespace)
+    return found.runs
+
+
 def test_a_lease_names_its_run_and_is_gone_afterwards(access, namespace):
     with held(access, namespace, "one", terms=QUICK) as tenure:
         (lease,) = leases(access, namespace)
         assert Holding.of(lease).run_id == "one"
         tenure.require()
     assert leases(access, namespace) == []
+
+
+def test_a_lease_that_is_held_for_several_runs_names_them_until_it_is_anothers(access, namespace, abandoned):
+    del abandoned
+    access.patch(LEASE, NAME, {"metadata": {"annotations": {RUNS_ANNOTATION: "old"}}}, namespace)
+    with held(access, namespace, "all", runs=("first", "second"), terms=QUICK):
+        assert alive(access, namespace) == {"all", "first", "second"}
 
 
 def test_a_lease_is_given_back_when_its_run_fails(access, namespace):
@@ -118,7 +132,7 @@ def test_a_lease_that_a_killed_run_left_is_taken_over(access, namespace, abandon
 
 def test_a_holder_that_is_renewed_outlives_its_duration(access, namespace):
     with held(access, namespace, "one", terms=Terms(duration_s=1, renew_s=0.1)) as tenure:
-        assert living_holder(access, namespace) == ("one", None)
+        assert alive(access, namespace) == {"one"}
         tenure.require()
 
 
@@ -156,17 +170,17 @@ def test_a_holder_whose_lease_was_deleted_has_lost_it(access, namespace, until):
 def test_a_write_of_somebody_else_that_keeps_the_holder_is_lived_with(access, namespace):
     with held(access, namespace, "one", terms=QUICK) as tenure:
         access.patch(LEASE, NAME, {"metadata": {"labels": {"seen": "yes"}}}, namespace)
-        assert living_holder(access, namespace) == ("one", None)
+        assert alive(access, namespace) == {"one"}
         tenure.require()
 
 
 def test_only_an_abandoned_lease_that_nobody_touched_since_is_removed(access, namespace, abandoned):
-    assert living_holder(access, namespace) == ("", abandoned)
+    assert living_holder(access, namespace) == (None, abandoned)
     access.patch(LEASE, NAME, {"metadata": {"labels": {"seen": "yes"}}}, namespace)
     assert not remove(access, namespace, abandoned)
     _, now = living_holder(access, namespace)
     assert remove(access, namespace, now)
-    assert living_holder(access, namespace) == ("", None)
+    assert living_holder(access, namespace) == (None, None)
 
 
 def test_there_is_no_lease_in_a_namespace_that_is_not_there(access):
