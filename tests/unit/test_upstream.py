@@ -64,6 +64,8 @@ def test_a_shape_that_its_worker_cannot_take_is_refused(name):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
+        ({"baseline": "host-network"}, "baseline 'host-network' cannot be asked of ClusterLoader2's worker"),
+        ({"ip_family": "ipv6"}, "ip_family 'ipv6' cannot be asked of"),
         ({"rounds": 2}, "rounds 2 cannot be asked of ClusterLoader2's worker; allowed: 1"),
         ({"streams": 2}, "streams 2 cannot"),
         ({"port": 5002}, "port 5002 cannot be asked of ClusterLoader2's worker; allowed: 5001"),
