@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from netcadence import budget, change_rules, document, pairing, path_rules, tool_choice
+from netcadence import amount, budget, change_rules, document, pairing, path_rules, tool_choice
 from netcadence.budget import Limits, Traffic
 from netcadence.change import Change
 from netcadence.errors import InvalidInputError
@@ -66,6 +66,16 @@ def _as_many_as_node_pairs(data: Mapping[str, Any]) -> int:
 
 def _as_many_as_clients(data: Mapping[str, Any]) -> int:
     return 1 if data.get("path") is TrafficPath.EXTERNAL else int(data.get("clients", 1))
+
+
+def _in_bits(tool: str, own: Any) -> Any:
+    """Return a tool's options with their bandwidth as a number."""
+    if not isinstance(own, Mapping) or "bandwidth" not in own:
+        return own
+    try:
+        return {**own, "bandwidth": amount.parse(own["bandwidth"])}
+    except ValueError as error:
+        raise document.RefusalError(f"{tool}.bandwidth", own["bandwidth"], str(error)) from error
 
 
 class Scenario(_Strict):
@@ -141,6 +151,16 @@ class Scenario(_Strict):
     @classmethod
     def _completed(cls, content: Any) -> Any:
         return tool_choice.completed(content)
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _rates_in_words(cls, content: Any) -> Any:
+        """Take a rate as people and iperf write it, such as 10M."""
+        return (
+            {tool: _in_bits(tool, own) for tool, own in content.items()}
+            if isinstance(content, Mapping)
+            else content
+        )
 
     @field_validator("protocol")
     @classmethod

@@ -284,6 +284,16 @@ def test_malformed_yaml_is_refused_with_its_place(write, text, complaint):
     assert str(caught.value).startswith(f"{path}: {complaint}")
 
 
+def test_a_rate_may_be_written_as_iperf_takes_it(write):
+    udp = MINIMAL.replace("TCP", "UDP")
+    options = scenario.load(write(f"{udp}options: {{iperf: {{bandwidth: 2.5M}}}}\n")).options
+    assert options.iperf.bandwidth == 2_500_000
+    with pytest.raises(
+        InvalidInputError, match=r": options\.iperf\.bandwidth: '10Q': is no amount; allowed: "
+    ):
+        scenario.load(write(f"{udp}options: {{iperf: {{bandwidth: 10Q}}}}\n"))
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InvalidInputError, match=r"absent\.yaml: cannot be read: No such file or directory"):
         scenario.find(str(tmp_path / "absent.yaml"))
