@@ -263,12 +263,12 @@ def late(run_late, write_scenario):
 def no_verdict_posted(told, until):
     """Return what waits for the posts about an end without a verdict that speak of something."""
 
-    def no_verdict_posted(words):
+    def no_verdict_posted(words, *within_s):
         def posted():
             posts = (body for _, body in told[1] if body["about"] == "no verdict")
             return [body for body in posts if words in body["text"]]
 
-        return until(posted)
+        return until(posted, *within_s)
 
     return no_verdict_posted
 
@@ -332,7 +332,7 @@ def beat(flow, flow_run):
 
 
 def test_a_flow_run_that_falls_silent_has_crashed_and_one_that_ended_by_its_verdict_has_not(
-    alerts, ask, no_verdict_posted, tmp_path
+    *, alerts, ask, no_verdict_posted, tmp_path, until
 ):
     """Somebody is told of it, as of any other crash."""
     from flows import deploying  # noqa: PLC0415 - imports Prefect
@@ -352,7 +352,15 @@ def test_a_flow_run_that_falls_silent_has_crashed_and_one_that_ended_by_its_verd
     for each in (ended, silent):
         beat(flow, each)
     ask(f"flow_runs/{ended}/set_state", {"state": {"type": "FAILED", "name": "SLABreached"}})
-    (body,) = no_verdict_posted("nothing was heard of it")
+
+    def told_of_it():
+        try:
+            return no_verdict_posted("nothing was heard of it", 20)
+        except AssertionError:  # a busy server knows the automation a while after it has taken it
+            beat(flow, silent)
+            return []
+
+    body, *_ = until(told_of_it, 100)
     assert body["text"].startswith("silent: ")
     assert ask(f"flow_runs/{silent}")["state_name"] == "Crashed"
     assert ask(f"flow_runs/{ended}")["state_name"] == "SLABreached"
