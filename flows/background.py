@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from netcadence.errors import PermanentError, TransientError
 from netcadence.home import Home
@@ -93,6 +94,20 @@ class Background:
                 raise LateError(f"{self.title} was not up within {within_s:.0f} s. {self._last_words()}")
             time.sleep(pause_s)
 
+    def end_children(self, *, within_s: float) -> None:
+        """Ask what it has started in groups of their own to end, and wait for that."""
+        pid, deadline = self._pid, time.monotonic() + within_s
+        asked: set[int] = set()
+        while self._is_ours(pid) and time.monotonic() < deadline:
+            children = {each.pid for each in _living() if each.parent == pid != each.group}
+            if not children:
+                return
+            for child in children - asked:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGTERM)
+            asked |= children
+            time.sleep(_PAUSE_S)
+
     def stop(self, *, within_s: float = _STOP_WITHIN_S) -> bool:
         """End it and what it has started, and return whether there was one.
 
@@ -103,7 +118,7 @@ class Background:
             return False
         os.killpg(pid, signal.SIGTERM)
         deadline = time.monotonic() + within_s
-        while _group_lives(pid):
+        while any(each.group == pid for each in _living()):
             if time.monotonic() > deadline:
                 os.killpg(pid, signal.SIGKILL)
                 break
@@ -145,14 +160,19 @@ class Background:
         return pid > 0 and wanted <= set(command.split(b"\0"))
 
 
-def _group_lives(group: int) -> bool:
-    """Tell whether a process of a group still runs; one that has ended and waits to be noticed does not."""
+class _Running(NamedTuple):
+    pid: int
+    parent: int
+    group: int
+
+
+def _living() -> Iterator[_Running]:
+    """Yield the processes that run; one that has ended and waits to be noticed does not."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             # Behind the name, which may hold anything: state, parent, group.
-            state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            state, parent, group = stat.read_text().rpartition(")")[2].split()[:3]
         except (OSError, ValueError):
             continue
-        if int(its_group) == group and state not in "ZX":
-            return True
-    return False
+        if state not in "ZX":
+            yield _Running(int(stat.parent.name), int(parent), int(group))

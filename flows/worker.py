@@ -37,8 +37,10 @@ def start(home: Home, pool: str, environment: Mapping[str, str], *, is_online: C
 
 
 def stop(home: Home) -> bool:
-    """Stop the worker that `start` started from this home; returns whether there was one."""
-    return _process(home).stop(within_s=_STOP_WITHIN_S)
+    """Stop the worker that `start` started from this home, its flow runs first; returns whether one ran."""
+    process = _process(home)
+    process.end_children(within_s=_STOP_WITHIN_S)  # the worker itself would kill them
+    return process.stop()
 
 
 def _process(home: Home) -> Background:

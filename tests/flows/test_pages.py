@@ -79,3 +79,29 @@ def test_what_ends_at_its_start_or_does_not_come_up_says_so_with_its_last_words(
             late.wait(lambda: False, within_s=0)
     finally:
         assert late.stop()
+
+
+CHILD = """
+import pathlib, signal, sys, time
+
+def end(*_):
+    pathlib.Path("ended").touch()
+    sys.exit()
+
+signal.signal(signal.SIGTERM, end)
+pathlib.Path("up").touch()
+time.sleep(60)
+"""
+
+
+def test_what_goes_on_in_a_group_of_its_own_is_ended_in_order(tmp_path, until):
+    home = Home(tmp_path)
+    home.prefect.mkdir(parents=True)
+    start = f"subprocess.run([sys.executable, '-c', {CHILD!r}], start_new_session=True)"
+    (home.prefect / "parent.py").write_text(f"import subprocess, sys\n{start}\n")
+    parent = Background(home, "parent", ("parent",), "The parent")
+    parent.start(())
+    until((home.prefect / "up").exists)
+    parent.end_children(within_s=30)
+    assert (home.prefect / "ended").exists()
+    parent.stop()
