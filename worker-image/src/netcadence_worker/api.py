@@ -173,9 +173,10 @@ class Connection:
     def abort(self) -> None:
         """Make whoever waits for an answer see the connection end. For another thread."""
         connection = self._http
-        if connection is not None and connection.sock is not None:
+        waiting = connection.sock if connection is not None else None  # it may be let go of at any moment
+        if waiting is not None:
             with contextlib.suppress(OSError):  # it is closed already
-                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(waiting, socket.SHUT_RDWR)
 
     def _exchange(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None

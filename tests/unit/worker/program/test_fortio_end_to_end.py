@@ -71,10 +71,11 @@ def test_pair_goes_from_arming_to_figures_at_the_rate_asked_for(api, orchestra, 
     status = orchestra.settled()
     assert (status.error, status.phase) == (None, Phase.SUCCEEDED)
     values = figures(status)
-    assert (values["requests"], values["failed_requests"], values["request_rate_asked"]) == (200, 0, 100)
+    assert 180 <= values["requests"] <= 200, "a crowded machine sends fewer"
+    assert (values["failed_requests"], values["request_rate_asked"]) == (0, 100)
     assert values["request_rate"] == pytest.approx(100, rel=0.1)
     assert values["request_latency_min"] <= values["request_latency_p50"] <= values["request_latency_p999"]
-    assert status.latencies.histogram.count == 200
+    assert status.latencies.histogram.count == values["requests"]
     assert status.metrics == ()
     assert status.client.tool.name == status.server.tool.name == "fortio"
     result = json.loads(printed(status.client)["stdout"])
