@@ -34,22 +34,32 @@ def report(measure, write_scenario, write_sla):
     return measure(scenario, sla=sla).result()
 
 
-def test_every_request_of_both_pairs_is_counted_and_judged_together(report):
+@pytest.fixture(scope="module")
+def counts(report):
+    """How many requests each pair sent: a crowded machine sends fewer than the rate asks for."""
+    counts = [int(outcome.value("requests")) for outcome in report.record.outcomes]
+    assert all(0.5 * PER_PAIR <= count <= PER_PAIR for count in counts)
+    return counts
+
+
+def test_every_request_of_both_pairs_is_counted_and_judged_together(report, counts):
     """The figure that is judged is the percentile of the merged histogram, not one of the pairs'."""
     outcomes = report.record.outcomes
     assert report.judgement.verdict is Verdict.PASS, report.judgement.findings
-    assert [outcome.latencies.count for outcome in outcomes] == [PER_PAIR, PER_PAIR]
+    assert [outcome.latencies.count for outcome in outcomes] == counts
     found = {each.requirement: each for each in report.judgement.findings}
     for requirement, percent in (("latency_p50_max_ms", 50), ("latency_p999_max_ms", 99.9)):
         expected = merged(percent).of_histograms(outcome.latencies for outcome in outcomes)
         assert found[requirement].value == pytest.approx(expected)
 
 
-def test_the_lake_has_the_buckets_from_which_the_same_comes_again(report):
+def test_the_lake_has_the_buckets_from_which_the_same_comes_again(report, counts):
     """Whoever reads the table can merge pairs, and runs."""
     run_id = report.record.facts.run_id
     rows = Lake(report.lake).latencies(run_id=run_id)
-    assert rows[["metric", "unit", "count"]].to_numpy().tolist() == [["request_latency", "ms", PER_PAIR]] * 2
+    assert rows["count"].tolist() == counts
+    assert set(rows["metric"]) == {"request_latency"}
+    assert set(rows["unit"]) == {"ms"}
     again = [
         Histogram(
             tuple(
@@ -63,11 +73,11 @@ def test_the_lake_has_the_buckets_from_which_the_same_comes_again(report):
     assert again == [outcome.latencies for outcome in report.record.outcomes]
 
 
-def test_the_report_tells_the_percentiles_of_all_requests(report):
+def test_the_report_tells_the_percentiles_of_all_requests(report, counts):
     """In the table as thresholds, below it as a line, within 80 columns."""
     console = Console(width=80, record=True)
     console.print(verdict_table(report.record, report.judgement))
     said = console.export_text()
     assert "Latency p99.9" in said
-    assert f"{2 * PER_PAIR} requests in 2 pairs" in " ".join(said.split())
+    assert f"{sum(counts)} requests in 2 pairs" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
