@@ -95,7 +95,4 @@ def _require_file(path: Path | None) -> None:
 def _require_lake(address: str, acceptance_id: str | None) -> None:
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
 
-    keeper = Lake(address)
-    keeper.require_writable()
-    if acceptance_id:
-        keeper.require_new_acceptance(acceptance_id)
+    Lake(address).require_room_for_acceptance(acceptance_id or "")

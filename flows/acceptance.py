@@ -170,11 +170,9 @@ def acceptance(
     try_again_soon()
     programme = programmes.load(profile, strict=strict, canary=canary)
     home = environment.home()
-    lake = lake or str(home.lake)
+    lake = environment.lake(lake)
     keeper = Lake(lake)
-    keeper.require_writable()
-    if acceptance_id:
-        keeper.require_new_acceptance(acceptance_id)
+    keeper.require_room_for_acceptance(acceptance_id)
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
     acceptance_id = acceptance_id or new_run_id(programme.profile.name)
     progress = Progress(acceptance_id, access.cluster, programme, _planned(programme))

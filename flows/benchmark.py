@@ -117,13 +117,13 @@ def benchmark(
         lake: Address of the lake; by default the one in the checkout's home.
     """
     home = environment.home()
-    lake = lake or str(home.lake)
+    lake = environment.lake(lake)
     chosen, spoken = acceptable(scenario, adjustment), wires.find(wire)
     if requirements is None:
         requirements = slas.load(sla).requirements_for(chosen)
     spoken.check(chosen)
     keeper = Lake(lake)
-    require_room(keeper, run_id)
+    keeper.require_room(run_id)
     access = Access.connect(kubeconfig=kubeconfig, context=context, cluster=cluster)
     place = spoken.place(namespace, on_host=chosen.on_host)
     course = Course.begin(Run(access, place, run_id or new_run_id(chosen.name), chosen, spoken))
@@ -178,13 +178,6 @@ def acceptable(scenario: str | Scenario, adjustment: Adjustment | None) -> Scena
     chosen = Adjustment.model_validate(adjustment or {}).of(found)
     chosen.require_within_limits()
     return chosen
-
-
-def require_room(keeper: Lake, run_id: str) -> None:
-    """Refuse a lake that takes no files, and the id of a run that it has."""
-    keeper.require_writable()
-    if run_id:
-        keeper.require_new(run_id)
 
 
 def outset(course: Course, lease_namespace: str | None) -> Layout | None:

@@ -109,7 +109,7 @@ def deploy(
             source="the command line",
         )
         chosen = deploying.process_pool() if pool is PoolType.PROCESS else deploying.kubernetes_pool(image)
-        told = deploying.variables(where, pool=chosen, lake=lake or str(home.lake), timezone=timezone)
+        told = deploying.variables(where, pool=chosen, lake=environment.lake(lake), timezone=timezone)
         display.step("looking for the Prefect server")
         api = held.enter_context(server.placed(environment.prepare(home), home, display.remark))
         if server.start(api, home):

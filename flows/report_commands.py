@@ -55,7 +55,7 @@ def report(
     home = environment.home()
     if output:
         require_file(output)
-    keeper = Lake(lake or str(home.lake))
+    keeper = Lake(environment.lake(lake))
     if trends:
         _report_trends(keeper, name, cluster, days, output or home.reports / "trends.html")
         return

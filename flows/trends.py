@@ -30,7 +30,7 @@ def trends(order: Look = Look()) -> State[Any]:  # noqa: B008 - frozen
         cluster=order.cluster or None, scenario=order.scenario or None, nodes=order.nodes, since=since
     )
     home = environment.home()
-    address = order.lake or str(home.lake)
+    address = environment.lake(order.lake)
     found = look(address, query, now, order.least_change)
     report_trends(found, address, home)
     return state_of(found)

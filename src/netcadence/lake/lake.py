@@ -94,6 +94,21 @@ class Lake:
         """Make sure that a local lake takes files. Raises as `Storage.require_writable` does."""
         self._storage.require_writable()
 
+    def require_room(self, run_id: str = "") -> None:
+        """Make sure that a run can be kept, under this id where one is given.
+
+        Raises as `Storage.require_writable` and `require_new` do.
+        """
+        self.require_writable()
+        if run_id:
+            self.require_new(run_id)
+
+    def require_room_for_acceptance(self, acceptance_id: str = "") -> None:
+        """Make sure that an acceptance can be kept. Raises as `require_room` does."""
+        self.require_writable()
+        if acceptance_id:
+            self.require_new_acceptance(acceptance_id)
+
     def require_new(self, run_id: str) -> None:
         """Make sure that a run may be given this id: a run that is listed is never made a second time.
 
