@@ -31,7 +31,7 @@ from netcadence import document
 from netcadence.adjustment import Adjustment
 from netcadence.errors import InvalidInputError
 from netcadence.kube.lease import IfBusy
-from netcadence.kube.wire import DEFAULT_NAMESPACE
+from netcadence.kube.wire import DEFAULT_NAMESPACE, require_namespace
 from netcadence.pairing import Placement
 from netcadence.traffic_path import Baseline, IPFamily, TrafficPath
 
@@ -56,6 +56,7 @@ class ClusterOptions:
 
     def __post_init__(self) -> None:
         require_one_cluster(embedded=self.embedded, context=self.context, kubeconfig=self.kubeconfig)
+        require_namespace(self.lease_namespace)
 
     def require_known(self) -> None:
         """Refuse a cluster that no kubeconfig names, before a Prefect server is started for it.
@@ -72,8 +73,7 @@ class ClusterOptions:
         """Return what a session or an acceptance measures."""
         from flows.session import Target  # noqa: PLC0415 - imports Prefect, which takes seconds
 
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return Target(wire=wire, **given)
+        return Target(wire=wire, **dataclasses.asdict(self))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ class AdjustmentOptions:
         labels = self.node_selector or ()
         if bad := next((each for each in labels if "=" not in each), None):
             raise InvalidInputError(f"--node-selector {bad}: allowed: KEY=VALUE, such as pool=bench")
-        content = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        content = dataclasses.asdict(self)
         content["node_selector"] = dict(each.partition("=")[::2] for each in labels)
         for which in ("pair", "total"):
             content[f"max_{which}_bits_per_s"] = content.pop(f"max_{which}_bandwidth")

@@ -70,7 +70,6 @@ def run(
     perfdata_commands.require_folder(perfdata)
     _require_acceptable(chosen, sla=sla, lake=lake, run_id=run_id)
     _require_expressible(chosen, wire=wire, namespace=where.namespace)
-    wires.require_namespace(where.lease_namespace)
     where.require_known()
     home = environment.make_home()
     console = Console(stderr=as_json)
@@ -133,10 +132,7 @@ def _require_acceptable(chosen: list[Scenario], *, sla: Path, lake: str | None, 
 
     from netcadence.lake import Lake  # noqa: PLC0415 - imports pyarrow
 
-    keeper = Lake(environment.lake(lake))
-    keeper.require_writable()
-    if run_id:
-        keeper.require_new(run_id)
+    Lake(environment.lake(lake)).require_room(run_id or "")
 
 
 def _require_expressible(chosen: list[Scenario], *, wire: str, namespace: str) -> None:
