@@ -19,11 +19,11 @@ class Listener:
 
     Attributes:
         user: Number of the user who made it.
-        pid: A process that has it; 0 where none is to be seen, such as another user's.
+        inode: The socket's own number.
     """
 
     user: int
-    pid: int
+    inode: str
 
     @classmethod
     def at(cls, port: int) -> Self | None:
@@ -32,8 +32,22 @@ class Listener:
             for line in _lines(Path("/proc/net") / table):
                 fields = line.split()
                 if fields[_STATE] == _LISTENING and int(fields[_ADDRESS].rpartition(":")[2], 16) == port:
-                    return cls(int(fields[_USER]), _owner(fields[_INODE]))
+                    return cls(int(fields[_USER]), fields[_INODE])
         return None
+
+    @property
+    def pid(self) -> int:
+        """A process that has it: the eldest, for others may have inherited it; 0 where none is to be seen.
+
+        Each asking looks through all processes.
+        """
+        for process in sorted(int(each.name) for each in Path("/proc").glob("[0-9]*")):
+            with contextlib.suppress(OSError):
+                for descriptor in Path(f"/proc/{process}/fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        if str(descriptor.readlink()) == f"socket:[{self.inode}]":
+                            return process
+        return 0
 
     @property
     def is_mine(self) -> bool:
@@ -52,14 +66,3 @@ def _lines(table: Path) -> list[str]:
     with contextlib.suppress(OSError):
         return table.read_text().splitlines()[1:]
     return []
-
-
-def _owner(inode: str) -> int:
-    """Return a process that has a socket open; the eldest, for others may have inherited it."""
-    for process in sorted(int(each.name) for each in Path("/proc").glob("[0-9]*")):
-        with contextlib.suppress(OSError):
-            for descriptor in Path(f"/proc/{process}/fd").iterdir():
-                with contextlib.suppress(OSError):
-                    if str(descriptor.readlink()) == f"socket:[{inode}]":
-                        return process
-    return 0

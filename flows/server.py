@@ -124,7 +124,8 @@ def _owner(port: int) -> str:
     found = Listener.at(port)
     if found is None:
         return "which has ended"
-    return f"process {found.pid}" if found.pid else f"of the user with the number {found.user}"
+    pid = found.pid
+    return f"process {pid}" if pid else f"of the user with the number {found.user}"
 
 
 def _wait_free(port: int) -> None:

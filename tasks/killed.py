@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import httpx
@@ -44,13 +44,14 @@ def mourn(run_ids: Iterable[str]) -> None:
     """Have the flow runs of runs and acceptances end as Crashed that were found dead on a cluster."""
     tags = [f"{what}:{each}" for each in run_ids for what in ("run", "acceptance")]
     if tags:
-        _end(FlowRunFilter(tags=FlowRunFilterTags(any_=tags)), "killed: what it has left was found")
+        which, here = FlowRunFilter(tags=FlowRunFilterTags(any_=tags)), this_process()
+        _end(which, "killed: what it has left was found", lambda process: process != here)
 
 
 def mourn_processes() -> None:
     """Have the flow runs end as Crashed whose process was on this machine, and is no more."""
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNENDED))
-    _end(FlowRunFilter(state=state), "killed: its process is gone", of_processes=True)
+    _end(FlowRunFilter(state=state), "killed: its process is gone", _is_gone)
 
 
 def end_tasks(
@@ -75,17 +76,12 @@ def end_tasks(
         client.set_task_run_state(task.id, Crashed(message=message), force=True)
 
 
-def _end(which: FlowRunFilter, message: str, *, of_processes: bool = False) -> None:
-    here = this_process()
+def _end(which: FlowRunFilter, message: str, is_dead: Callable[[str], bool]) -> None:
+    """Have those flow runs end as Crashed of which the process, as it is written down, is dead."""
     try:
         with get_client(sync_client=True) as client:
             found = client.read_flow_runs(flow_run_filter=which)
-            dead = [
-                each
-                for each in found
-                if (each.infrastructure_pid or "") != here
-                and (not of_processes or _is_gone(each.infrastructure_pid or ""))
-            ]
+            dead = [each for each in found if is_dead(each.infrastructure_pid or "")]
             for each in dead:
                 if each.state_type in _UNENDED:
                     client.set_flow_run_state(each.id, Crashed(message=message))  # refused where it has ended

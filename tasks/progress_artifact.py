@@ -22,7 +22,10 @@ _WHOLE: Final = 100.0
 
 
 class ProgressArtifact(Listener):
-    """A listener: each step is a line of the flow run's log, traffic a bar that fills while it flows."""
+    """A listener: each step is a line of the flow run's log, traffic a bar that fills while it flows.
+
+    Counts are passed over: many pairs report within a second, and each would be a request.
+    """
 
     def __init__(self) -> None:
         self._logger = get_run_logger()
@@ -38,9 +41,6 @@ class ProgressArtifact(Listener):
     def remark(self, what: str) -> None:
         """Log it where warnings are looked for."""
         self._logger.warning(what)
-
-    def count(self, done: int, total: int) -> None:
-        """Do nothing: many pairs report within a second, and each would be a request."""
 
     def traffic(self, seconds: float) -> None:
         """Show a bar for as long as traffic will flow."""
