@@ -38,7 +38,7 @@ def report(measure, write_scenario, write_sla):
 def counts(report):
     """How many requests each pair sent: a crowded machine sends fewer than the rate asks for."""
     counts = [int(outcome.value("requests")) for outcome in report.record.outcomes]
-    assert all(0.5 * PER_PAIR <= count <= PER_PAIR for count in counts)
+    assert all(0.8 * PER_PAIR <= count <= PER_PAIR for count in counts)
     return counts
 
 
